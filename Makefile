@@ -1,0 +1,54 @@
+# make course    run the nine notebooks and print the results   (DATA=/path/to/MontgomerySet, RECIPE=article)
+# make test      run every test, the notebooks included
+# make lab       open JupyterLab
+# make notebooks make every .ipynb anew from its .py, executed
+# Each sets up an environment of its own in .venv first, if it is not there. PYTHON=python3.12 chooses a Python.
+
+PYTHON ?= python3
+RECIPE ?= laptop
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
+
+.PHONY: setup course test test-colab lab notebooks results lint clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "This course needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others). Say make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[notebooks,test]"
+	@touch $@
+
+course: setup
+	$(RUN) -m lungseg_utils course --recipe "$(RECIPE)" $(if $(DATA),--data "$(DATA)")
+
+test: setup lint
+	$(RUN) -m pytest tests notebooks $(NBVAL)
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check lungseg_utils tests
+
+lab: setup
+	$(VENV)/bin/jupyter lab notebooks
+
+notebooks: setup
+	$(RUN) notebooks/build.py notebooks
+
+# The README's table: both courses are run and their figures kept in notebooks/results. DATA is the real set.
+results: setup
+	$(RUN) notebooks/build.py results --data "$(DATA)"
+
+# The notebooks on the versions that Colab has, in an environment of their own.
+test-colab: .venv-colab/.installed
+	.venv-colab/bin/python -m pytest notebooks $(NBVAL)
+
+.venv-colab/.installed: pyproject.toml tests/colab-versions.txt
+	$(PYTHON) -m venv .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --disable-pip-version-check -e ".[notebooks,test]" -c tests/colab-versions.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-colab

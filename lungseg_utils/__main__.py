@@ -1,0 +1,96 @@
+"""The command line: what is done outside a notebook. `python -m lungseg_utils --help` lists it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lungseg_utils import __version__, course
+from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.recipes import LAPTOP, RECIPES
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Draw a phantom data set."""
+    from lungseg_utils.phantom import draw_dataset
+
+    print(draw_dataset(options.folder, count=options.count, size=options.size, seed=options.seed))
+
+
+def fetch(options: argparse.Namespace) -> None:
+    """Download the Montgomery set."""
+    from lungseg_utils.montgomery import fetch_montgomery
+
+    print(fetch_montgomery(options.folder))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Score a trained model on every X-ray of a data set."""
+    from lungseg_utils import evaluation, images, prediction, scores
+
+    cases = find_cases(options.data)
+    model = prediction.load_model(options.model)
+    arrays = images.load_arrays(cases, model.input_shape[1], course.home() / "cache")
+    rows = evaluation.evaluate(model, cases, arrays.images)
+    if options.csv:
+        scores.write_scores(rows, options.csv)
+    print(scores.format_summary(scores.summarise(rows)))
+
+
+def run_course(options: argparse.Namespace) -> None:
+    """Execute the nine notebooks and print the table."""
+    from lungseg_utils import notebooks
+
+    for line in notebooks.run_course(options.recipe, options.data):
+        print(line, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line's parser."""
+    main = argparse.ArgumentParser(
+        prog="python -m lungseg_utils", description="Lung segmentation in nine notebooks."
+    )
+    main.add_argument("--version", action="version", version=__version__)
+    commands = main.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("draw", help="draw a phantom data set", description=draw.__doc__)
+    command.add_argument("folder", type=Path, help="folder to make")
+    command.add_argument("--count", type=int, default=240, help="X-rays to draw (%(default)s)")
+    command.add_argument("--size", type=int, default=512, help="their side in px (%(default)s)")
+    command.add_argument("--seed", type=int, default=2022, help="same seed, same pictures (%(default)s)")
+    command.set_defaults(run=draw)
+
+    command = commands.add_parser("fetch", help="download the Montgomery set", description=fetch.__doc__)
+    command.add_argument(
+        "folder", type=Path, nargs="?", default=course.home(), help="folder to put it in (%(default)s)"
+    )
+    command.set_defaults(run=fetch)
+
+    command = commands.add_parser("evaluate", help="score a model", description=evaluate.__doc__)
+    command.add_argument("model", type=Path, help="the .keras file")
+    command.add_argument("data", type=Path, help="folder of a data set in the Montgomery layout")
+    command.add_argument("--csv", type=Path, help="also write a row per X-ray and lung into this file")
+    command.set_defaults(run=evaluate)
+
+    command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)
+    command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")
+    command.add_argument("--data", help="folder of a data set; without it, X-rays drawn by code")
+    command.set_defaults(run=run_course)
+    return main
+
+
+def main() -> int:
+    """Run a command. A mistake that a user can mend ends with its message, not with a traceback."""
+    options = parser().parse_args()
+    try:
+        options.run(options)
+    except (DatasetError, FileNotFoundError, FileExistsError, RuntimeError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""What every notebook opens with: the choice of data and recipe, and what earlier notebooks made.
+
+Each `..._ready` function loads a thing from the folder of the course, or makes it where it is missing and says
+so. That is why any notebook can run first.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lungseg_utils.cases import Case, find_cases
+from lungseg_utils.images import Arrays, load_arrays
+from lungseg_utils.phantom import draw_dataset
+from lungseg_utils.recipes import LAPTOP, Recipe, find_recipe
+from lungseg_utils.splits import load_split, save_split, split_cases
+
+
+def home() -> Path:
+    """The folder in which data, caches and runs lie: `data` of the checkout, or of the current folder.
+
+    The environment variable `LUNGSEG_HOME` names another one.
+    """
+    if "LUNGSEG_HOME" in os.environ:
+        return Path(os.environ["LUNGSEG_HOME"]).expanduser().resolve()
+    checkout = Path(__file__).resolve().parent.parent
+    return (checkout if (checkout / "notebooks").is_dir() else Path.cwd()) / "data"
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the notebooks work on.
+
+    Attributes:
+        recipe: all choices of the training run.
+        data: folder of the data set; `None` stands for the drawn X-rays.
+        run: folder in which split, model, log and scores of this data set and recipe lie.
+    """
+
+    recipe: Recipe
+    data: Path | None
+    run: Path
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set: `phantom`, or the folder's name."""
+        return "phantom" if self.data is None else self.data.name
+
+
+def choose(recipe: str = LAPTOP.name, data: str | None = None) -> None:
+    """Choose the recipe and the data set for all notebooks; the choice is kept in `course.json`.
+
+    Args:
+        recipe: name of a recipe.
+        data: folder of a data set in the layout of the Montgomery set; `None` for the drawn X-rays.
+
+    Raises:
+        ValueError: there is no such recipe.
+        DatasetError: the folder is not a data set.
+    """
+    find_recipe(recipe)
+    if data is not None:
+        data = str(Path(data).expanduser().resolve())
+        find_cases(Path(data))
+    home().mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"recipe": recipe, "data": data}, indent=1)
+    (home() / "course.json").write_text(text + "\n", encoding="utf-8")
+
+
+def start() -> Course:
+    """Read the choice of recipe and data set, and print it.
+
+    The environment variables `LUNGSEG_RECIPE`, `LUNGSEG_DATA` and `LUNGSEG_RUN` win over `course.json`, which
+    `choose` writes; without either it is the `laptop` recipe on drawn X-rays.
+    """
+    path = home() / "course.json"
+    chosen = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recipe = find_recipe(os.environ.get("LUNGSEG_RECIPE") or chosen.get("recipe", LAPTOP.name))
+    data = os.environ.get("LUNGSEG_DATA", chosen.get("data")) or None
+    data = Path(data).expanduser().resolve() if data else None
+    name = f"{data.name if data else 'phantom'}-{recipe.name}"
+    run = Path(os.environ.get("LUNGSEG_RUN") or home() / "runs" / name)
+    course = Course(recipe, data, run)
+    print(f"Recipe: {recipe.name}. Data set: {course.data or 'X-rays drawn by code'}.")
+    return course
+
+
+def cases_ready(course: Course) -> list[Case]:
+    """The cases of the data set; the drawn one is drawn now if it is missing."""
+    if course.data is not None:
+        return find_cases(course.data)
+    folder = home() / "phantom"
+    if not folder.exists():
+        print(f"Drawing the phantom data set into {folder.name}/ (once).")
+    return find_cases(draw_dataset(folder))
+
+
+def arrays_ready(course: Course, cases: list[Case]) -> Arrays:
+    """The cases as arrays at the recipe's size, decoded now if that was not done before."""
+    return load_arrays(cases, course.recipe.image_size, home() / "cache")
+
+
+def split_ready(course: Course, cases: list[Case]) -> dict[str, list[str]]:
+    """The split of notebook 3, made now if it is missing."""
+    path = course.run / "split.json"
+    if not path.exists():
+        print("There is no split yet: making it as notebook 3 does.")
+        save_split(split_cases(cases), path)
+    return load_split(path, cases)
+
+
+def model_ready(course: Course, cases: list[Case]) -> Path:
+    """The trained model of notebook 8, trained now if it is missing or not finished."""
+    from lungseg_utils.training import is_finished, read_log, train  # TensorFlow only where it is needed
+
+    if not is_finished(course.recipe, read_log(course.run / "log.csv")):
+        print("There is no trained model yet: training it as notebook 8 does.")
+        train(course.recipe, arrays_ready(course, cases), split_ready(course, cases), course.run)
+    return course.run / "best.keras"

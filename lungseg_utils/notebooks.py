@@ -1,0 +1,140 @@
+"""Execute notebooks from the command line, and sum up what a whole course produced."""
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from lungseg_utils import course, scores
+from lungseg_utils.splits import PARTS
+
+CELL_LIMIT = 24 * 3600  # seconds; the article's recipe trains for hours in one cell
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "lungseg-utils")
+
+
+class NotebookError(RuntimeError):
+    """A cell of a notebook failed; the message names the notebook, the cell's error, and the saved copy."""
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> float:
+    """Execute a notebook in a fresh kernel and save it with its outputs.
+
+    Args:
+        notebook: changed in place.
+        folder: the working directory of its cells.
+        target: file to save to, also when a cell fails.
+
+    Returns:
+        Seconds from starting the kernel to the end of the last cell.
+
+    Raises:
+        NotebookError: a cell failed.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_LIMIT,
+        kernel_name="python3",
+        record_timing=False,  # times of each cell would change the file at every run
+        resources={"metadata": {"path": str(folder)}},
+    )
+    start = time.monotonic()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise NotebookError(
+            f"{target.name} stopped: {error}\nSee {target} for all outputs up to there."
+        ) from error
+    finally:
+        nbformat.write(notebook, target)
+    return time.monotonic() - start
+
+
+def find_notebooks() -> list[Path]:
+    """The nine notebooks of the checkout, in order.
+
+    Raises:
+        FileNotFoundError: the package was installed without the notebooks.
+    """
+    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    found = sorted(folder.glob("0[1-9]_*.ipynb"))
+    if len(found) != 9:
+        raise FileNotFoundError(
+            f"{folder} should hold nine notebooks and holds {len(found)}. Clone the repository."
+        )
+    return found
+
+
+def run_course(recipe: str, data: str | None) -> Iterator[str]:
+    """Execute the nine notebooks in a run folder of their own, and write `summary.json` into it.
+
+    Args:
+        recipe: name of a recipe.
+        data: folder of a data set; `None` for the drawn one.
+
+    Yields:
+        Lines to print: a line per notebook, then the table.
+
+    Raises:
+        NotebookError: a cell failed.
+    """
+    name = f"{Path(data).expanduser().resolve().name if data else 'phantom'}-{recipe}"
+    run = course.home() / "runs" / f"{datetime.now():%Y-%m-%d_%H%M%S}-{name}"
+    os.environ.update(LUNGSEG_RECIPE=recipe, LUNGSEG_DATA=data or "", LUNGSEG_RUN=str(run))
+    chosen = course.start()
+    course.cases_ready(
+        chosen
+    )  # draws with a progress bar, and finds mistakes in a data set before anything runs
+    run.mkdir(parents=True)
+    seconds = {}
+    for number, path in enumerate(find_notebooks(), 1):
+        notebook = nbformat.read(path, as_version=4)
+        seconds[path.stem] = execute(notebook, path.parent, run / path.name)
+        yield f"[{number}/9] {path.stem:16} {seconds[path.stem]:6.0f} s"
+    summary = summarise_run(chosen, seconds)
+    (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    yield from [
+        "",
+        scores.format_summary(summary["scores"]),
+        "",
+        describe(summary),
+        f"All of it lies in {run}.",
+    ]
+
+
+def summarise_run(chosen: course.Course, seconds: dict[str, float]) -> dict:
+    """Collect what a run produced: recipe, data, split sizes, seconds per notebook, scores on the test split."""
+    split = json.loads((chosen.run / "split.json").read_text(encoding="utf-8"))
+    # the largest process that has ended, a kernel with TensorFlow; kilobytes, on macOS bytes
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "recipe": chosen.recipe.name,
+        "data": chosen.data_name,
+        "images": {part: len(split[part]) for part in PARTS},
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "total_seconds": round(sum(seconds.values()), 1),
+        "peak_memory_gb": round(peak / 1e9, 2),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+        "scores": scores.summarise(scores.read_scores(chosen.run / "scores.csv")),
+    }
+
+
+def describe(summary: dict) -> str:
+    """One line about a run, under its table."""
+    images = ", ".join(f"{count} {part}" for part, count in summary["images"].items())
+    return (
+        f"Recipe {summary['recipe']} on {summary['data']} ({images} images), test split, hard masks, per image: "
+        f"{summary['total_seconds'] / 60:.1f} minutes on {summary['cores']} cores, "
+        f"{summary['peak_memory_gb']:.1f} GB at most."
+    )

@@ -1,0 +1,80 @@
+"""From a trained model to masks at the X-ray's own size (notebook 9)."""
+
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from scipy import ndimage
+
+import lungseg_utils.losses  # noqa: F401  (registers the losses under the names that model files use)
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a trained model from a `.keras` file; taught in notebook 9.
+
+    Keras' safe mode stays on: a model file cannot run code of its own.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message says how to make one.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"{path} is not there. Train a model first: notebook 8 does, or `make course`."
+        )
+    return keras.models.load_model(path)
+
+
+def predict_probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
+    """Predict lung probabilities for pictures of the model's size; taught in notebook 9.
+
+    Args:
+        model: from `load_model`.
+        images: (N, size, size) uint8.
+        batch_size: how many are computed at once.
+
+    Returns:
+        (N, size, size, masks) float32 in [0, 1].
+    """
+    inputs = images[..., np.newaxis].astype("float32") / 255
+    inputs = np.repeat(inputs, model.input_shape[-1], axis=-1)
+    return model.predict(inputs, batch_size=batch_size, verbose=0)
+
+
+def clean(mask: np.ndarray, parts: int = 1) -> np.ndarray:
+    """Keep the largest connected parts of a mask and fill their holes; taught in notebook 9.
+
+    Args:
+        mask: (height, width), 0 and 1.
+        parts: how many parts there should be: 1 for one lung, 2 for both.
+
+    Returns:
+        (height, width) uint8, 0 and 1.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype("uint8"))
+    areas = stats[1:, cv2.CC_STAT_AREA]  # label 0 is the background
+    largest = 1 + np.argsort(areas)[::-1][:parts]
+    return ndimage.binary_fill_holes(np.isin(labels, largest)).astype("uint8")
+
+
+def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: float = 0.5) -> np.ndarray:
+    """Turn the probabilities of one picture into clean masks at the X-ray's own size; taught in notebook 9.
+
+    The probabilities are enlarged first and cut after: the other way round gives outlines with stairs.
+
+    Args:
+        probabilities: (size, size, masks) float32 in [0, 1].
+        height: of the X-ray, px.
+        width: of the X-ray, px.
+        threshold: a pixel counts as lung above it.
+
+    Returns:
+        (height, width, masks) uint8, 0 and 1.
+    """
+    count = probabilities.shape[-1]
+    masks = []
+    for channel in range(count):
+        enlarged = cv2.resize(probabilities[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+        masks.append(clean(enlarged > threshold, parts=2 if count == 1 else 1))
+    return np.stack(masks, axis=-1)

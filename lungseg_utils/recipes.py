@@ -1,0 +1,95 @@
+"""The recipes: every number that shapes a training run, under one name (notebook 7)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All choices of a training run. There is no other switch.
+
+    Attributes:
+        name: how the recipe is asked for.
+        image_size: side of the square that the network sees, px.
+        input_channels: 1 for grey; 3 repeats the grey picture three times, as colour networks expect.
+        output_channels: 2 for a mask per lung; 1 for both lungs merged.
+        base_filters: filters of the first convolution block; each deeper level doubles them.
+        depth: how many times the encoder halves the picture.
+        batch_norm_momentum: share of the old running mean kept at each step.
+        batch_size: images per training step.
+        learning_rate: step size of the optimizer; the peak where there is a schedule.
+        schedule: `"cosine"` warms up and then falls along a cosine; `"plateau"` divides by ten when the
+            validation loss stalls.
+        weight_decay: pull of the weights towards zero (AdamW); 0 means plain Adam.
+        epochs: passes over the training set at most.
+        patience: epochs without a better validation loss before training stops early; `None` never stops.
+        loss: `"dice_bce"` per image, or `"pooled_dice"` over the whole batch.
+        augment: whether training images are moved and relit at random.
+    """
+
+    name: str
+    image_size: int
+    input_channels: int
+    output_channels: int
+    base_filters: int
+    depth: int
+    batch_norm_momentum: float
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    epochs: int
+    patience: int | None
+    loss: str
+    augment: bool
+
+
+LAPTOP = Recipe(
+    name="laptop",
+    image_size=128,
+    input_channels=1,
+    output_channels=2,
+    base_filters=8,
+    depth=4,
+    batch_norm_momentum=0.9,
+    batch_size=8,
+    learning_rate=4e-3,
+    schedule="cosine",
+    weight_decay=1e-4,
+    epochs=40,
+    patience=15,
+    loss="dice_bce",
+    augment=True,
+)
+"""Minutes on two cores without a GPU: the default, and what the tests run."""
+
+ARTICLE = Recipe(
+    name="article",
+    image_size=512,
+    input_channels=3,
+    output_channels=1,
+    base_filters=64,
+    depth=4,
+    batch_norm_momentum=0.99,
+    batch_size=2,
+    learning_rate=1e-5,
+    schedule="plateau",
+    weight_decay=0.0,
+    epochs=30,
+    patience=None,
+    loss="pooled_dice",
+    augment=False,
+)
+"""The article's numbers to the letter (ShowMeAI, article 298): hours on a laptop, for a GPU."""
+
+RECIPES = {recipe.name: recipe for recipe in (LAPTOP, ARTICLE)}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises:
+        ValueError: there is none; the message lists those there are.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"There is no recipe named {name!r}. The recipes are: {', '.join(RECIPES)}.")
+    return RECIPES[name]

@@ -1,0 +1,231 @@
+"""Compile, train, and go on after an interruption (notebooks 7 and 8).
+
+A run folder holds, after every epoch: `log.csv` with a row per epoch, `last.keras` with weights and optimizer
+for going on, `best.keras` with the lowest validation loss; `recipe.json` says how.
+"""
+
+import csv
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import keras
+
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+from lungseg_utils import losses
+from lungseg_utils.images import Arrays
+from lungseg_utils.pipeline import make_dataset
+from lungseg_utils.recipes import Recipe
+from lungseg_utils.unet import build_unet
+
+WARM_UP = 0.1  # share of the steps in which a cosine schedule rises to its peak
+
+
+def model_for(recipe: Recipe) -> keras.Model:
+    """Build the U-Net of a recipe, not yet compiled; taught in notebook 7."""
+    return build_unet(
+        recipe.image_size,
+        recipe.input_channels,
+        recipe.output_channels,
+        recipe.base_filters,
+        recipe.depth,
+        recipe.batch_norm_momentum,
+    )
+
+
+def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Build the optimizer of a recipe; taught in notebook 7.
+
+    Adam (Kingma and Ba, arXiv:1412.6980), or AdamW (Loshchilov and Hutter, arXiv:1711.05101) with a cosine
+    schedule that rises from a twenty-fifth of the peak.
+    """
+    if recipe.schedule == "plateau":
+        return keras.optimizers.Adam(recipe.learning_rate)
+    steps = recipe.epochs * steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 25,
+        decay_steps=round((1 - WARM_UP) * steps),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=round(WARM_UP * steps),
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+
+
+def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Give a model its optimizer, loss and metrics; taught in notebook 7."""
+    if recipe.loss == "dice_bce":
+        loss, metrics = losses.dice_bce, [losses.hard_dice]
+    else:  # the article's: all four, soft or pooled, and ours beside them to compare
+        loss = losses.pooled_dice_loss
+        metrics = [losses.pooled_dice, losses.pooled_iou, "Recall", "Precision", losses.hard_dice]
+    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=metrics)
+
+
+class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
+    """A checkpoint that is whole or absent, whenever the program dies; taught in notebook 8.
+
+    Keras writes straight into the checkpoint's file: a kill in the middle leaves half a file where a good one
+    was. This one lets it write beside, and renames when the file is complete.
+    """
+
+    def __init__(self, path: Path, **options):
+        self.path = Path(path)
+        super().__init__(self.path.with_suffix(".writing.keras"), **options)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if os.path.exists(self.filepath):
+            os.replace(self.filepath, self.path)
+
+
+class ReplayLog(keras.callbacks.Callback):
+    """Tell callbacks about epochs that an earlier, interrupted process trained; taught in notebook 8.
+
+    Early stopping and the plateau schedule count epochs without progress. The model file does not hold their
+    counts, but the log holds all that they count from.
+    """
+
+    def __init__(self, rows: list[dict[str, float]], listeners: list[keras.callbacks.Callback]):
+        super().__init__()
+        self.rows, self.listeners = rows, listeners
+
+    def on_train_begin(self, logs=None):
+        if not self.rows or not self.listeners:
+            return
+        rate = self.rows[-1].get("learning_rate")
+        for row in self.rows:
+            for listener in self.listeners:
+                listener.on_epoch_end(int(row["epoch"]), dict(row))
+        if rate is not None:  # the plateau schedule has just lowered it once more
+            self.model.optimizer.learning_rate = rate
+
+
+def read_log(path: Path, epochs: int | None = None) -> list[dict[str, float]]:
+    """Read `log.csv`; with `epochs`, only that many rows, the rest belonging to an epoch that was not saved.
+
+    Taught in notebook 8.
+    """
+    if not Path(path).exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:epochs]
+    return [{name: float(value) for name, value in row.items()} for row in rows]
+
+
+def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
+    """Cut `log.csv` to the epochs that were saved, and return them; taught in notebook 8."""
+    rows = read_log(path, epochs)
+    draft = Path(path).with_suffix(".tmp")
+    with open(draft, "w", newline="", encoding="utf-8") as file:
+        if rows:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+    os.replace(draft, path)
+    return rows
+
+
+def make_callbacks(
+    recipe: Recipe, run_folder: Path, past: list[dict[str, float]]
+) -> list[keras.callbacks.Callback]:
+    """Build what watches over training: log, checkpoints, plateau schedule, early stop; taught in notebook 8.
+
+    Args:
+        recipe: says which of them.
+        run_folder: where log and checkpoints go.
+        past: rows of the log of epochs trained before an interruption.
+    """
+    best = min((row["val_loss"] for row in past), default=None)
+    watchers = []
+    if recipe.schedule == "plateau":
+        watchers.append(keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=5, min_lr=1e-7))
+    if recipe.patience:
+        watchers.append(keras.callbacks.EarlyStopping(patience=recipe.patience))
+    return [
+        *watchers,
+        ReplayLog(past, watchers),
+        keras.callbacks.CSVLogger(run_folder / "log.csv", append=True),
+        SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
+        SafeCheckpoint(run_folder / "last.keras"),  # after the log: a saved epoch has its row
+    ]
+
+
+def claim_run_folder(recipe: Recipe, run_folder: Path) -> None:
+    """Write the recipe into a run folder, or check that the one there is the same.
+
+    Raises:
+        ValueError: the folder holds a run of another recipe.
+    """
+    run_folder.mkdir(parents=True, exist_ok=True)
+    path, mine = run_folder / "recipe.json", dataclasses.asdict(recipe)
+    if not path.exists():
+        path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+    elif json.loads(path.read_text(encoding="utf-8")) != mine:
+        raise ValueError(f"{run_folder} holds a run of another recipe. Move it away, or choose that recipe.")
+
+
+def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
+    """Whether a log says that training ended: all epochs done, or no progress for `patience` epochs.
+
+    Taught in notebook 8.
+    """
+    losses_so_far = [row["val_loss"] for row in rows]
+    if not rows or len(rows) >= recipe.epochs:
+        return bool(rows)
+    since_best = len(rows) - 1 - losses_so_far.index(min(losses_so_far))
+    return recipe.patience is not None and since_best >= recipe.patience
+
+
+def train(
+    recipe: Recipe,
+    arrays: Arrays,
+    split: dict[str, list[str]],
+    run_folder: Path,
+    epochs: int | None = None,
+    seed: int = 42,
+) -> list[dict[str, float]]:
+    """Train a recipe into a run folder; an interrupted run goes on after its last whole epoch.
+
+    Taught in notebook 8. The same seed, data and versions give the same losses on the same kind of machine.
+
+    Args:
+        recipe: all choices.
+        arrays: the cases at the recipe's size.
+        split: which of them are for training and for validation.
+        run_folder: nothing that was trained there is trained again.
+        epochs: stop for now after this many; by default go on to the end of the recipe.
+        seed: of the first weights, the order of the images and their augmentation.
+
+    Returns:
+        The rows of the log. For predicting, load `best.keras` from the run folder.
+
+    Raises:
+        ValueError: the run folder holds a run of another recipe, or there are fewer training images than a
+            batch holds.
+    """
+    claim_run_folder(recipe, run_folder)
+    training, validation = arrays.part(split["train"]), arrays.part(split["val"])
+    steps = len(training.ids) // recipe.batch_size
+    if steps == 0:
+        raise ValueError(f"{len(training.ids)} training images do not fill one batch of {recipe.batch_size}.")
+    keras.utils.set_random_seed(seed)
+    if (run_folder / "last.keras").exists():
+        model = keras.models.load_model(run_folder / "last.keras")
+    else:
+        model = model_for(recipe)
+        compile_model(model, recipe, steps)
+    done = int(model.optimizer.iterations) // steps
+    past = keep_log(run_folder / "log.csv", done)
+    if not is_finished(recipe, past):
+        batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
+        model.fit(
+            batches.skip(done * steps),  # the interrupted run has seen these
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=epochs or recipe.epochs,
+            validation_data=make_dataset(validation.images, validation.masks, recipe),
+            callbacks=make_callbacks(recipe, run_folder, past),
+            verbose=2,
+        )
+    return read_log(run_folder / "log.csv")

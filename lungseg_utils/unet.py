@@ -1,0 +1,127 @@
+"""The U-Net, and what it costs (notebook 5).
+
+Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015
+(arXiv:1505.04597), with padded convolutions and batch normalisation.
+"""
+
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import keras
+from keras import layers
+
+
+def conv_block(x: keras.KerasTensor, filters: int, momentum: float = 0.9) -> keras.KerasTensor:
+    """Apply two 3 x 3 convolutions, each followed by batch normalisation and ReLU; taught in notebook 5.
+
+    Args:
+        x: (batch, height, width, channels).
+        filters: channels of the result.
+        momentum: share of the old running mean that batch normalisation keeps at each step.
+
+    Returns:
+        (batch, height, width, filters).
+    """
+    for _ in range(2):
+        x = layers.Conv2D(filters, 3, padding="same")(x)
+        x = layers.BatchNormalization(momentum=momentum)(x)
+        x = layers.Activation("relu")(x)
+    return x
+
+
+def encoder_block(
+    x: keras.KerasTensor, filters: int, momentum: float = 0.9
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Describe the picture at one scale, then halve it; taught in notebook 5.
+
+    Returns:
+        The halved map (batch, height / 2, width / 2, filters) and, for the skip connection, the map before
+        halving.
+    """
+    skip = conv_block(x, filters, momentum)
+    return layers.MaxPooling2D(2)(skip), skip
+
+
+def decoder_block(
+    x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, momentum: float = 0.9
+) -> keras.KerasTensor:
+    """Double the map, join it with the skip connection, and blend the two; taught in notebook 5.
+
+    Returns:
+        (batch, 2 * height, 2 * width, filters).
+    """
+    x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    x = layers.Concatenate()([x, skip])
+    return conv_block(x, filters, momentum)
+
+
+def build_unet(
+    image_size: int,
+    input_channels: int = 1,
+    output_channels: int = 2,
+    base_filters: int = 8,
+    depth: int = 4,
+    momentum: float = 0.9,
+) -> keras.Model:
+    """Build a U-Net for square pictures; taught in notebook 5.
+
+    Args:
+        image_size: side of the picture, px; a multiple of `2 ** depth`.
+        input_channels: 1 for grey pictures.
+        output_channels: one per mask.
+        base_filters: filters at full size; each level below has twice as many.
+        depth: how often the encoder halves the picture.
+        momentum: of batch normalisation.
+
+    Returns:
+        A model from (batch, image_size, image_size, input_channels) to probabilities in [0, 1] of shape
+        (batch, image_size, image_size, output_channels), always float32.
+
+    Raises:
+        ValueError: the picture cannot be halved `depth` times.
+    """
+    if image_size % 2**depth:
+        raise ValueError(f"A picture of {image_size} px cannot be halved {depth} times without a remainder.")
+    x = inputs = keras.Input((image_size, image_size, input_channels))
+    skips = []
+    for level in range(depth):
+        x, skip = encoder_block(x, base_filters * 2**level, momentum)
+        skips.append(skip)
+    x = conv_block(x, base_filters * 2**depth, momentum)
+    for level in reversed(range(depth)):
+        x = decoder_block(x, skips[level], base_filters * 2**level, momentum)
+    # float32 at the end: sums over thousands of pixels in the loss need its precision
+    outputs = layers.Conv2D(output_channels, 1, activation="sigmoid", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="unet")
+
+
+def multiply_adds(model: keras.Model) -> dict[str, int]:
+    """Count the multiply-adds of each convolution for one picture, forward only; taught in notebook 5.
+
+    Returns:
+        Layer name to number of multiply-adds. Other layers cost little beside these and are left out.
+    """
+    counts = {}
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2DTranspose):  # each input pixel is spread over the kernel
+            height, width = layer.input.shape[1:3]
+        elif isinstance(layer, layers.Conv2D):  # each output pixel is gathered from the kernel
+            height, width = layer.output.shape[1:3]
+        else:
+            continue
+        rows, columns, channels_a, channels_b = layer.kernel.shape
+        counts[layer.name] = height * width * rows * columns * channels_a * channels_b
+    return counts
+
+
+def receptive_field(depth: int) -> int:
+    """Side of the square of input pixels that one pixel at the bottom of the U-Net sees, px.
+
+    Taught in notebook 5. A 3 x 3 convolution adds one step to each side, a 2 x 2 pooling one step to one
+    side; a step is worth `2 ** level` input pixels (Araujo, Norris and Sim, "Computing Receptive Fields of
+    Convolutional Neural Networks", Distill 2019).
+    """
+    field = 1
+    for level in range(depth + 1):
+        field += 2 * 2 * 2**level  # two 3 x 3 convolutions
+        if level < depth:
+            field += 2**level  # one 2 x 2 pooling
+    return field

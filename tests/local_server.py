@@ -1,0 +1,115 @@
+"""A web server on this machine for the download tests. Its paths misbehave in the ways real servers do."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Route = Callable[["Handler"], None]
+PIECE = 4096  # bytes
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        self.server.asked.append((self.path, self.headers["Range"]))
+        try:
+            self.server.routes.get(self.path, status(404))(self)
+        except ConnectionError:  # the client hung up
+            pass
+
+    def log_message(self, *arguments) -> None:
+        """Keep the test report clean."""
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Serves ``routes`` (path -> route) on 127.0.0.1 and remembers in ``asked`` each (path, Range header)."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.routes: dict[str, Route] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.closing = threading.Event()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def add(self, path: str, route: Route) -> str:
+        """Serve ``route`` at ``path`` and return its address."""
+        self.routes[path] = route
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def stop(self) -> None:
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+
+
+def status(code: int) -> Route:
+    """Answer with an error code."""
+    return lambda handler: handler.send_error(code)
+
+
+def redirect(location: str) -> Route:
+    """Send the client to another address."""
+
+    def route(handler: Handler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", location)
+        handler.send_header("Content-Length", "0")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+
+    return route
+
+
+def send(
+    data: bytes,
+    ranges: bool = True,
+    says_size: bool = True,
+    stop_after: int | None = None,
+    stall_after: int | None = None,
+    pause_s: float = 0.0,
+    content_range: str | None = None,
+) -> Route:
+    """Send a file.
+
+    Args:
+        data: its bytes.
+        ranges: whether a Range header is obeyed.
+        says_size: whether there is a Content-Length.
+        stop_after: close the connection after so many bytes of one answer.
+        stall_after: send nothing more after so many bytes of one answer, with the connection left open.
+        pause_s: wait this long before each piece of 4096 bytes.
+        content_range: a false Content-Range for answers to ranges.
+    """
+
+    def route(handler: Handler) -> None:
+        start = 0
+        if ranges and handler.headers["Range"]:
+            start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            if start >= len(data):
+                return handler.send_error(416)
+            handler.send_response(206)
+            true_range = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            handler.send_header("Content-Range", content_range or true_range)
+        else:
+            handler.send_response(200)
+        body = data[start:]
+        if says_size:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for at in range(0, len(body), PIECE):
+            if stop_after is not None and at >= stop_after:
+                return
+            if stall_after is not None and at >= stall_after:
+                handler.server.closing.wait(10)
+                return
+            if handler.server.closing.wait(pause_s):
+                return
+            handler.wfile.write(body[at : at + PIECE])
+
+    return route
