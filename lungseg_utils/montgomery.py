@@ -179,8 +179,6 @@ def _download_from(address: str, part: Path, archive: Archive) -> None:
     """Fill ``part`` with the verified archive from one address, in as many connections as it takes."""
     for attempt in range(TRIES):
         time.sleep(PAUSE_S if attempt else 0)
-        if _size(part) > archive.size:
-            part.unlink()
         before = _size(part)
         try:
             if before < archive.size:
@@ -193,7 +191,7 @@ def _download_from(address: str, part: Path, archive: Archive) -> None:
         if pooch.file_hash(part, alg="sha256") == archive.sha256:
             return
         part.unlink()
-        failure = DownloadError("the file there has the right size but a wrong SHA-256 checksum: deleted")
+        failure = DownloadError("the file has a wrong SHA-256 checksum: deleted")
         if before == 0:
             break
         # The wrong bytes may be the older ones, from another address: once more from the start.
@@ -232,11 +230,8 @@ def _receive(address: str, part: Path, archive: Archive, have: int) -> None:
                 have += len(chunk)
                 bar.update(len(chunk))
                 if have > archive.size:
-                    break
+                    break  # another file, as the checksum will say
                 waiting_since = time.monotonic()
-    if have > archive.size:
-        part.unlink()
-        raise DownloadError(f"the file there has more than {archive.size} bytes")
     if have < archive.size:
         raise requests.ConnectionError(f"the server stopped after {have} of {archive.size} bytes")
 
@@ -273,7 +268,7 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.orig_filename  # as stored: zipfile turns backslashes into slashes on Windows
     path = PureWindowsPath(name)  # knows slashes, backslashes, drives and network shares
     if "\\" in name or "\0" in name or path.drive or path.root or ".." in path.parts:
-        raise DownloadError(f"its member {name!r} would land outside the folder")
+        raise DownloadError(f"its member {name!r} has an unsafe path")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise DownloadError(f"its member {name!r} is a link or a device, not a file")
 

@@ -72,7 +72,7 @@ def send(
     stop_after: int | None = None,
     stall_after: int | None = None,
     pause_s: float = 0.0,
-    content_range: str | None = None,
+    ranges_from: int | None = None,
 ) -> Route:
     """Send a file.
 
@@ -83,18 +83,18 @@ def send(
         stop_after: close the connection after so many bytes of one answer.
         stall_after: send nothing more after so many bytes of one answer, with the connection left open.
         pause_s: wait this long before each piece of 4096 bytes.
-        content_range: a false Content-Range for answers to ranges.
+        ranges_from: where the answers to ranges begin, whatever was asked.
     """
 
     def route(handler: Handler) -> None:
         start = 0
         if ranges and handler.headers["Range"]:
             start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            start = start if ranges_from is None else ranges_from
             if start >= len(data):
                 return handler.send_error(416)
             handler.send_response(206)
-            true_range = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            handler.send_header("Content-Range", content_range or true_range)
+            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         else:
             handler.send_response(200)
         body = data[start:]

@@ -1,0 +1,178 @@
+"""Make the notebooks from their sources, and the README's table from measured figures.
+
+    python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed
+    python notebooks/build.py notebooks 03 04      only these
+    python notebooks/build.py results --data DIR   both courses run, figures kept in notebooks/results
+    python notebooks/build.py readme               badges and table of the README
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+RESULTS = FOLDER / "results"
+TIME = "**Time on two cores:**"
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+
+
+def repository() -> str:
+    """The repository's address, from pyproject.toml, its one place."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)["project"]["urls"]["Repository"]
+
+
+def colab_link(stem: str) -> str:
+    """Address that opens a notebook of the main branch in Colab."""
+    path = repository().removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{stem}.ipynb"
+
+
+def write_addresses(text: str, stem: str) -> str:
+    """Put the repository's address into a notebook's badge and its install cell."""
+    text = re.sub(re.escape(BADGE) + r"\([^)]*\)", f"{BADGE}({colab_link(stem)})", text)
+    return re.sub(r"git\+https://[^\"]*", f"git+{repository()}", text)
+
+
+def in_words(seconds: float) -> str:
+    """A measured time, rounded to what another run will also find."""
+    for limit, words in ((15, "about 10 seconds"), (25, "about 20 seconds"), (45, "about half a minute")):
+        if seconds < limit:
+            return words
+    minutes = max(1, round(seconds / 60))
+    return "about 1 minute" if minutes == 1 else f"about {minutes} minutes"
+
+
+def write_time(text: str, seconds: float) -> str:
+    """Put a measured time into the line of a notebook's head that is kept for it."""
+    return re.sub(re.escape(TIME) + r"[^\n]*", f"{TIME} {in_words(seconds)}", text)
+
+
+def from_source(source: Path) -> nbformat.NotebookNode:
+    """The notebook of a source file, without outputs, with cell ids that only depend on a cell's place."""
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells, 1):
+        cell["id"] = f"cell-{number:02d}"
+    return notebook
+
+
+def settle_progress_bars(notebook: nbformat.NotebookNode) -> None:
+    """Keep of each printed line what a screen would show at the end: a finished progress bar leaves nothing."""
+    for cell in notebook.cells:
+        kept = []
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
+                kept[-1].text += output.text  # a bar comes in many pieces
+            else:
+                kept.append(output)
+        for output in kept:
+            if output.output_type == "stream" and "\r" in output.text:
+                lines = output.text.split("\n")
+                output.text = "\n".join(line.rstrip("\r ").rsplit("\r", 1)[-1].rstrip() for line in lines).strip("\n")
+        if "outputs" in cell:
+            cell.outputs = [output for output in kept if output.output_type != "stream" or output.text]
+
+
+def build_notebooks(numbers: list[str]) -> None:
+    """Execute notebooks on the drawn X-rays with the laptop recipe and write source and .ipynb back."""
+    from lungseg_utils.notebooks import execute
+
+    sources = [path for path in sorted(FOLDER.glob("0[1-9]_*.py")) if not numbers or path.name[:2] in numbers]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.update(LUNGSEG_HOME=home, LUNGSEG_DATA="", LUNGSEG_RECIPE="laptop")
+        for source in sources:
+            source.write_text(write_addresses(source.read_text(encoding="utf-8"), source.stem), encoding="utf-8")
+            notebook = from_source(source)
+            seconds = execute(notebook, FOLDER, Path(home) / f"{source.stem}.ipynb")
+            source.write_text(write_time(source.read_text(encoding="utf-8"), seconds), encoding="utf-8")
+            notebook.cells[0].source = write_time(notebook.cells[0].source, seconds)
+            settle_progress_bars(notebook)
+            notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
+            nbformat.write(notebook, source.with_suffix(".ipynb"))
+            print(f"{source.stem}: {seconds:.0f} s", flush=True)
+
+
+def measure(data: str | None) -> None:
+    """Run the whole course and keep its summary."""
+    from lungseg_utils import notebooks
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["LUNGSEG_HOME"] = home
+        for line in notebooks.run_course("laptop", data):
+            print(line, flush=True)
+        [summary] = Path(home).glob("runs/*/summary.json")
+        kept = json.loads(summary.read_text(encoding="utf-8"))
+        RESULTS.mkdir(exist_ok=True)
+        shutil.copy(summary, RESULTS / f"{kept['data']}-{kept['recipe']}.json")
+
+
+def results_table() -> str:
+    """The README's table, from the kept figures alone."""
+    lines = [
+        "| data set | recipe | images train / val / test | whole course | memory | hard Dice, mean ± SD | median | worst "
+        "| IoU | ASSD, mm | HD95, mm |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(RESULTS.glob("*.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        both = kept["scores"]["both"]
+        dice = both["dice"]
+        lines.append(
+            f"| {kept['data']} | {kept['recipe']} | {' / '.join(str(n) for n in kept['images'].values())} "
+            f"| {kept['total_seconds'] / 60:.1f} min | {kept['peak_memory_gb']:.1f} GB "
+            f"| {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['median']:.4f} | {dice['worst']:.4f} "
+            f"| {both['iou']['mean']:.4f} | {both['assd_mm']['mean']:.2f} | {both['hd95_mm']['mean']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def badges() -> str:
+    """The README's list of notebooks with their badges."""
+    lines = ["| | notebook | open |", "|---|---|---|"]
+    for path in sorted(FOLDER.glob("0[1-9]_*.py")):
+        title = re.search(r"^# # \d · (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        lines.append(
+            f"| {int(path.name[:2])} | [{title}](notebooks/{path.stem}.ipynb) | {BADGE}({colab_link(path.stem)}) |"
+        )
+    return "\n".join(lines)
+
+
+def fill(text: str, mark: str, content: str) -> str:
+    """Replace what stands between `<!-- mark -->` and `<!-- /mark -->`."""
+    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    head, rest = text.split(start)
+    return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def readme(text: str) -> str:
+    """The README with badges and table made anew."""
+    return fill(fill(text, "badges", badges()), "results", results_table())
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["notebooks", "results", "readme"])
+    parser.add_argument("numbers", nargs="*", help="with `notebooks`: only these, for example 03 04")
+    parser.add_argument("--data", default="", help="with `results`: folder of the real set; it is left out without")
+    options = parser.parse_args()
+    if options.what == "notebooks":
+        build_notebooks(options.numbers)
+    if options.what == "results":
+        for data in [None, *([options.data] if options.data else [])]:
+            measure(data)
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
