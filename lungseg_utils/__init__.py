@@ -2,8 +2,8 @@
 
 A module per step, in the order in which data flows; a module imports only from modules before it::
 
-    phantom, montgomery -> cases -> images -> splits -> pipeline -> unet -> losses -> recipes
-    -> training -> prediction -> scores -> figures -> course -> notebooks -> __main__
+    phantom, montgomery -> cases -> images -> splits -> recipes -> pipeline -> unet -> losses -> training
+    -> prediction -> scores -> evaluation -> figures -> course -> notebooks -> __main__
 
 Importing the package imports none of them: only the modules that compute with TensorFlow load it.
 """

@@ -32,7 +32,7 @@ PHANTOM_VERSION = 1  # part of the bytes: raise it whenever a drawing changes
 
 # Patient and pose
 HALF_WIDTH = (0.29, 0.44)  # of the chest, picture
-HEIGHT = (0.47, 0.84)  # from the apices to the costophrenic angles, picture
+HEIGHT = (0.45, 0.84)  # from the apices to the costophrenic angles, picture
 APEX = (0.04, 0.17)  # upper edge of the lungs, picture
 SHIFT = (-0.04, 0.04)  # of the mid-line from the middle, picture
 MARGIN = 0.01  # least distance of a lung from the lower and side edges, picture
@@ -55,27 +55,15 @@ BREAST = (0.05, 0.40)  # torso
 # 2 Lungs. Borders are (u, t) of the viewer's right half and, for the heart's other border, of the viewer's left.
 OUTER = ((1.0, 0.93), (0.987, 0.83), (0.952, 0.7), (0.908, 0.5), (0.84, 0.3), (0.73, 0.15), (0.594, 0.06))
 SUMMIT = ((0.35, 0.0), (0.14, 0.06), (0.097, 0.13))
-ATRIUM = ((0.10, 0.2), (0.115, 0.3), (0.145, 0.4), (0.21, 0.52), (0.255, 0.63), (0.26, 0.73), (0.245, 0.93))
-HEART_BORDER = (
-    (0.125, 0.19),
-    (0.185, 0.25),
-    (0.18, 0.33),
-    (0.215, 0.42),
-    (0.29, 0.52),
-    (0.43, 0.64),
-    (0.54, 0.75),
-)
-HEART_FOOT = ((0.56, 0.93),)
+ATRIUM = ((0.1, 0.2), (0.12, 0.3), (0.15, 0.4), (0.21, 0.52), (0.255, 0.63), (0.26, 0.73), (0.245, 0.93))
+HEART_SIDE = ((0.12, 0.19), (0.18, 0.25), (0.18, 0.33), (0.22, 0.42), (0.29, 0.52), (0.43, 0.64), (0.56, 0.9))
 APEX_WIDTH = (0.85, 1.18)  # factor on the width of the upper lungs
 HEART_SIZE = (0.70, 1.30)  # factor on the bulge of the heart
 KNOB = (-0.03, 0.05)  # added bulge of the aortic knob, u
-WAVES = (
-    (3, 0.022),
-    (6, 0.015),
-    (11, 0.007),
-)  # smooth deviations of a border: (radians per t, amplitude in u)
+WAVES = ((3, 0.03), (6, 0.018), (11, 0.008))  # bends of a border: (radians per t, amplitude in u)
 DOME = (0.73, 0.87)  # height of the diaphragm's dome on the viewer's left, t
 DOME_STEP = (-0.02, 0.045)  # by how much the other dome is lower, t
+DOME_DIP = (0.0, 0.05)  # by how much the diaphragm is lower in the middle, t
 DOME_POWER = (2.8, 5.5)  # how abruptly a dome falls to the costophrenic angle
 ANGLE = (0.96, 1.04)  # height of the costophrenic angle, t
 AIR = (0.40, 0.85)  # torso
@@ -103,16 +91,7 @@ RIB_WIDTH = (0.045, 0.075)  # u
 RIB = (0.04, 0.22)  # torso
 CLAVICLE_WIDTH = (0.065, 0.10)  # u
 CLAVICLE = (0.05, 0.26)  # torso
-BLADE = (
-    (0.88, 0.03),
-    (1.1, 0.0),
-    (1.3, 0.08),
-    (1.17, 0.22),
-    (1.04, 0.44),
-    (0.97, 0.47),
-    (0.9, 0.3),
-    (0.85, 0.15),
-)
+BLADE = ((0.88, 0.03), (1.1, 0.0), (1.3, 0.08), (1.17, 0.22), (1.04, 0.44), (0.97, 0.47), (0.87, 0.2))
 SCAPULA = (0.02, 0.20)  # torso, and the bones of the arms
 
 # 11 Hila and vessels
@@ -126,7 +105,7 @@ FINDING_COUNT = (0.55, 0.30, 0.15)  # probability of one, two and three
 INFILTRATE = (0.10, 0.40)  # torso
 NODULE = (0.08, 0.28)  # torso
 CAVITY = (0.12, 0.38)  # torso
-SCAR = (0.12, 0.38)  # torso
+SCAR = (0.06, 0.25)  # torso
 EFFUSION_ODDS = 0.2
 EFFUSION = (0.80, 0.95)  # level of the fluid, t
 
@@ -137,14 +116,9 @@ GAMMA = (0.55, 1.6)
 SIGMOID_ODDS = 0.5
 BORDER_ODDS = (0.65, 0.15, 0.15)  # of a black border below, on the viewer's left, on the viewer's right
 RIM_ODDS = 0.3  # of a bright rim along it
-LETTERS = (
-    ("R", 0.6, 0.01, 0.13),
-    ("PA", 0.4, 0.82, 0.93),
-    ("ERECT", 0.4, 0.78, 0.87),
-    ("L", 0.2, 0.86, 0.95),
-)
+LETTERS = (("R", 0.6, 0.02), ("PA", 0.4, 0.83), ("ERECT", 0.4, 0.77), ("L", 0.2, 0.86))  # text, odds, place
 BLUR = (0.0, 0.003)  # picture
-GRAIN = (0.0, 0.05)  # of the full grey range, at 512 px
+GRAIN = (0.0, 0.05)  # of the full grey range, at FINE px
 BLACK, BRIGHT = (0.0, 0.08), (0.88, 1.0)  # greys of no light and of white, of the full range
 
 LOW, MIDDLE, FINE = 128, 256, 512  # grids on which slow layers, distances and grain are computed, px
@@ -201,6 +175,11 @@ def _both(points) -> np.ndarray:
     return np.stack([_mirror(points, -1), _mirror(points, 1)])
 
 
+def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
+    """0 at start, 1 at end, straight between."""
+    return np.clip((values - start) / (end - start), 0, 1)
+
+
 def _resize(layer: np.ndarray, size: int) -> np.ndarray:
     if layer.shape[0] == size:
         return layer
@@ -252,9 +231,7 @@ class _Canvas:
         """Fill bands along lines (n, points, 2); widths in u broadcast to (n, points)."""
         lines = self.place(lines)
         along = np.gradient(lines, axis=1)
-        across = np.stack([-along[..., 1], along[..., 0]], -1) / (
-            np.linalg.norm(along, axis=-1)[..., None] + 1e-9
-        )
+        across = np.stack([-along[..., 1], along[..., 0]], -1) / np.linalg.norm(along, axis=-1, keepdims=True)
         half = across * np.broadcast_to(widths, lines.shape[:2])[..., None] * self.half_width / 2
         return _blur(_fill(np.concatenate([lines + half, (lines - half)[:, ::-1]], 1), self.size), blur)
 
@@ -292,12 +269,12 @@ def _patient(rng: Rng) -> _Patient:
     u = rng.uniform
     age, female = int(rng.integers(*AGE, endpoint=True)), rng.random() < FEMALE_ODDS
     patient = _Patient(age, female, u(*SHOULDER), np.deg2rad(u(*ARM_ANGLE)), [], [], [], [])
-    turn, apex, heart, dome = u(*TURN), u(*APEX_WIDTH), u(*HEART_SIZE), u(*DOME)
+    turn, apex, heart, dome, dip = (u(*r) for r in (TURN, APEX_WIDTH, HEART_SIZE, DOME, DOME_DIP))
     for side in (-1, 1):
         level = dome if side == -1 else dome + u(*DOME_STEP)
         border, top = _lung_border(rng, side, 1 + side * turn / 2, apex, heart)
         v = np.linspace(0, 1, 100)
-        fall = level + (border[0, 1] - level) * v ** u(*DOME_POWER) + u(0, 0.03) * (1 - v) ** 2
+        fall = level + (border[0, 1] - level) * v ** u(*DOME_POWER) + (dome + dip - level) * (1 - v) ** 3
         diaphragm = np.stack([v * border[0, 0], fall], 1)
         below = border[top:, 1] > np.interp(border[top:, 0], *diaphragm.T)
         medial = border[top : top + np.argmax(below)] if below.any() else border[top:]
@@ -312,7 +289,7 @@ def _patient(rng: Rng) -> _Patient:
 def _lung_border(rng: Rng, side: int, wide: float, apex: float, heart: float) -> tuple[np.ndarray, int]:
     """Border of a lung from the costophrenic angle over the apex to the foot of the heart, and the apex's index."""
     u = rng.uniform
-    medial = np.array(ATRIUM if side == -1 else HEART_BORDER + HEART_FOOT)
+    medial = np.array(ATRIUM if side == -1 else HEART_SIDE)
     medial[:, 0] = 0.11 + (medial[:, 0] - 0.11) * np.where(medial[:, 1] > 0.4, heart, 1)
     if side == 1:
         medial[:, 0] += u(*KNOB) * np.exp(-(((medial[:, 1] - 0.25) / 0.06) ** 2))
@@ -320,9 +297,8 @@ def _lung_border(rng: Rng, side: int, wide: float, apex: float, heart: float) ->
     upper[:, 0] *= np.interp(upper[:, 1], (0, 0.5), (apex, 1))
     points = np.r_[upper, medial]
     for rate, size in WAVES:
-        points[:, 0] += (
-            size * u(-1, 1) * np.sin(rate * points[:, 1] + u(0, 2 * np.pi)) * np.clip(5 * points[:, 1], 0, 1)
-        )
+        bend = size * u(-1, 1) * np.sin(rate * points[:, 1] + u(0, 2 * np.pi))
+        points[:, 0] += bend * np.clip(5 * points[:, 1], 0, 1)
     points[:, 0] = np.maximum(points[:, 0], 0.06) * wide
     border = _curve(np.r_[[(points[0, 0] - u(0, 0.03), u(*ANGLE))], points], 240)
     return border, int(np.argmin(border[:, 1]))
@@ -330,11 +306,10 @@ def _lung_border(rng: Rng, side: int, wide: float, apex: float, heart: float) ->
 
 def _masks(canvas: _Canvas, patient: _Patient, fluid: np.ndarray) -> np.ndarray:
     """Masks of both lungs, (size, size, 2) uint8; what lies in fluid is cut away; each lung is one piece."""
+    finer = max(2, 2 * FINE // canvas.size)
     masks = np.zeros((2, canvas.size, canvas.size), np.uint8)
     for mask, outline in zip(masks, patient.outlines, strict=True):
-        lung = (
-            _fill([canvas.place(outline)], canvas.size, max(2, 2 * FINE // canvas.size)) * (1 - fluid) > 0.5
-        )
+        lung = _fill([canvas.place(outline)], canvas.size, finer) * (1 - fluid) > 0.5
         pieces, _ = cv2.findContours(lung.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(mask, [max(pieces, key=cv2.contourArea)], -1, 1, cv2.FILLED)
     masks[1] &= 1 - masks[0]
@@ -347,16 +322,9 @@ def _body(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     u = rng.uniform
     side, hips, neck, arm = 1 + u(*FLESH), u(*HIPS), u(*NECK), u(*ARM_WIDTH)
     top, angle = patient.shoulder, patient.arm
-    half = [
-        (neck, -1),
-        (neck, -0.22),
-        (neck + 0.1, -0.13),
-        (0.75, top - 0.06),
-        (1.15, top),
-        (1.3, top + 0.12),
-    ]
-    half += [(1.22, 0.3), (side, 0.5), (side, 0.8), (side + hips / 3, 1.1), (side + hips, 2)]
-    half = _curve(half, 120)
+    shoulder = [(neck, -1), (neck, -0.22), (neck + 0.1, -0.13), (0.75, top - 0.06), (1.15, top)]
+    flank = [(1.3, top + 0.12), (1.22, 0.3), (side, 0.5), (side, 0.8), (side + hips, 2)]
+    half = _curve(shoulder + flank, 120)
     axis = (1.15, top + 0.13) + np.linspace(0, 2.5, 20)[:, None] * (np.cos(angle), 0.6 * np.sin(angle))
     across = np.array([-np.sin(angle), 0.6 * np.cos(angle)]) * arm / 2
     shapes = [np.r_[half, _mirror(half, -1)[::-1]], *_both(np.r_[axis - across, (axis + across)[::-1]])]
@@ -389,22 +357,17 @@ def _mediastinum(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     layer = canvas.fill([np.r_[patient.medials[0], patient.medials[1][::-1]]], 0.005) * u(*MEDIASTINUM)
     width, pitch, gaps = u(*SPINE_WIDTH), u(*VERTEBRA), u(0, 0.35)
     spine = np.exp(-((canvas.u / width) ** 4)) * (1 - gaps * np.cos(np.pi * canvas.t / pitch) ** 8)
-    trachea = np.exp(-(((canvas.u - u(-0.03, 0.02)) / u(0.05, 0.075)) ** 4)) / (
-        1 + np.exp((canvas.t - 0.34) / 0.02)
-    )
+    trachea = np.exp(-(((canvas.u - u(-0.03, 0.02)) / u(0.05, 0.075)) ** 4)) * _ramp(canvas.t, 0.38, 0.3)
     return layer + canvas.full(u(*SPINE) * spine - u(*TRACHEA) * trachea)
 
 
 def _heart(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     """4: heart, between the medial borders and the diaphragm; it fades upwards into the great vessels."""
     left, right = patient.medials
-    feet = [
-        dome[np.abs(dome[:, 0]) < abs(m[-1, 0])]
-        for dome, m in zip(patient.domes, patient.medials, strict=True)
-    ]
-    shape = np.r_[right, feet[1][::-1], feet[0], left[::-1]]
-    fade = 1 / (1 + np.exp((0.52 - canvas.t) / 0.05))
-    thick = fade * (0.4 + 0.6 * canvas.spot(0.18, 0.75, 0.4, 0.3))
+    left_foot = patient.domes[0][patient.domes[0][:, 0] > left[-1, 0]]
+    right_foot = patient.domes[1][patient.domes[1][:, 0] < right[-1, 0]]
+    shape = np.r_[right, right_foot[::-1], left_foot, left[::-1]]
+    thick = _ramp(canvas.t, 0.42, 0.65) * (0.4 + 0.6 * canvas.spot(0.18, 0.75, 0.4, 0.3))
     return canvas.fill([shape], 0.004) * canvas.full(thick) * rng.uniform(*HEART)
 
 
@@ -413,10 +376,9 @@ def _aorta(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     border = patient.medials[1]
     knob = border[np.argmin(np.abs(border[:, 1] - 0.25)), 0]
     line = np.stack([np.linspace(knob - 0.08, 0.03, 30), np.linspace(0.24, 1.0, 30)], 1)
-    descending = canvas.bands([line], 0.14) * canvas.full(np.clip((1 - canvas.t) / 0.5, 0, 1))
-    return _blur(
-        np.maximum(canvas.fill([_oval(knob - 0.1, 0.25, 0.1, 0.055)]), descending), 0.005
-    ) * rng.uniform(*AORTA)
+    descending = canvas.bands([line], 0.14) * canvas.full(_ramp(canvas.t, 1, 0.5))
+    layer = np.maximum(canvas.fill([_oval(knob - 0.1, 0.25, 0.1, 0.055)]), descending)
+    return _blur(layer, 0.005) * rng.uniform(*AORTA)
 
 
 def _organs(canvas: _Canvas, patient: _Patient) -> np.ndarray:
@@ -428,7 +390,7 @@ def _organs(canvas: _Canvas, patient: _Patient) -> np.ndarray:
 
 def _abdomen(canvas: _Canvas, rng: Rng, organs: np.ndarray) -> np.ndarray:
     """6: liver, stomach and gut, thicker further down."""
-    deeper = np.clip((canvas.t - 0.75) / rng.uniform(0.1, 0.4), 0, 1)
+    deeper = _ramp(canvas.t, 0.75, rng.uniform(0.85, 1.15))
     return organs * canvas.full(0.55 + 0.45 * deeper) * rng.uniform(*ABDOMEN)
 
 
@@ -444,34 +406,34 @@ def _bubble(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
 
 def _bone(canvas: _Canvas, layer: np.ndarray, width: float) -> np.ndarray:
     """Give a filled bone of a width in u a bright rim and a paler middle."""
-    rim = np.clip(layer - _blur(layer, width * canvas.half_width / 3), 0, 1)
-    return _blur(0.55 * layer + 1.2 * rim, 0.0015)
+    rim = np.maximum(layer - _blur(layer, width * canvas.half_width / 3), 0)
+    return 0.55 * layer + 1.2 * rim
 
 
 def _ribs(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     """8: ribs: rear parts from the spine outwards, front parts from there down and back towards the middle."""
     u = rng.uniform
     pitch, width, first = u(*RIB_PITCH), u(*RIB_WIDTH), u(-0.04, 0)
-    drop, lift, front, front_share = u(0.05, 0.12), u(0, 0.03), u(0.1, 0.2), u(0.2, 1)
+    drop, lift, slope = u(0.05, 0.12), u(0, 0.03), u(0.1, 0.2)
     turn = np.linspace(0, np.pi / 2, 30)
     rear, fore = [], []
     for side, wall in zip((-1, 1), patient.walls, strict=True):
         reach, height = _mirror(wall, side)[::-1].T
         for j in range(int(1.1 / pitch)):
-            at, fall, inner = (
-                first + j * pitch + u(-0.006, 0.006),
-                drop * (0.7 + 0.09 * j),
-                u(0.28, 0.4) + 0.02 * j,
-            )
+            at, inner = first + j * pitch + u(-0.006, 0.006), u(0.28, 0.4) + 0.02 * j
+            fall = drop * (0.7 + 0.09 * j)
             end = np.interp(at + fall, height, reach) + 0.02
             down = at + fall * (1 - np.cos(turn)) - lift * np.sin(2 * turn)
             rear.append(_mirror(np.stack([0.1 + (end - 0.1) * np.sin(turn), down], 1), side))
             if j < 8 and inner < end:
-                down = at + fall + front * (0.7 + 0.07 * j) * np.sin(turn)
+                down = at + fall + slope * (0.7 + 0.07 * j) * np.sin(turn)
                 fore.append(_mirror(np.stack([inner + (end - inner) * np.cos(turn), down], 1), side))
-    fading = canvas.full(np.clip((np.abs(canvas.u) - 0.33) / 0.3, 0, 1)) * front_share  # gristle is not seen
-    fore = _bone(canvas, canvas.bands(fore, width * np.linspace(1, 1.2, 30)), width) * fading
-    return (_bone(canvas, canvas.bands(rear, width), width) + fore) * u(*RIB)
+    away, share = np.abs(canvas.u), u(*RIB)
+    front = share * u(0.2, 1)
+    near = canvas.full(_ramp(away, 0.04, 0.16) * share)  # hidden by the spine
+    far = canvas.full(_ramp(away, 0.33, 0.63) * front)  # gristle is not seen
+    fore = _bone(canvas, canvas.bands(fore, width * np.linspace(1, 1.2, 30)), width)
+    return _bone(canvas, canvas.bands(rear, width), width) * near + fore * far
 
 
 def _clavicles(canvas: _Canvas, rng: Rng) -> np.ndarray:
@@ -493,9 +455,7 @@ def _scapulae(canvas: _Canvas, rng: Rng, patient: _Patient) -> np.ndarray:
     joint = np.array((1.36, patient.shoulder + 0.1))
     shaft = joint + np.linspace(0, 2, 20)[:, None] * (np.cos(patient.arm), 0.6 * np.sin(patient.arm))
     arms = np.maximum(canvas.fill(_both(_oval(*joint, 0.13, 0.08))), canvas.bands(_both(shaft), 0.14))
-    return _bone(canvas, canvas.fill(_both(blade)), 0.08) * u(*SCAPULA) + _bone(canvas, arms, 0.1) * u(
-        *SCAPULA
-    )
+    return _bone(canvas, canvas.fill(_both(blade)) + u(0.5, 1.5) * arms, 0.08) * u(*SCAPULA)
 
 
 def _tree(rng: Rng, start, angles: np.ndarray, length: float, width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -504,12 +464,8 @@ def _tree(rng: Rng, start, angles: np.ndarray, length: float, width: float) -> t
     for _ in range(3):
         count = len(angles)
         bend = np.cumsum(np.c_[angles, rng.normal(0, 0.14, (count, 6))], 1)
-        steps = (
-            np.stack([np.cos(bend), 0.6 * np.sin(bend)], -1)
-            * rng.uniform(0.5, 1.4, (count, 1, 1))
-            * length
-            / 7
-        )
+        steps = np.stack([np.cos(bend), 0.6 * np.sin(bend)], -1)
+        steps *= length * rng.uniform(0.07, 0.2, (count, 1, 1))
         lines.append(np.concatenate([starts[:, None], starts[:, None] + np.cumsum(steps, 1)], 1))
         widths.append(np.broadcast_to(width * np.linspace(1, 0.7, 8), (count, 8)))
         starts = np.repeat(lines[-1][:, -1], 2, 0)
@@ -528,10 +484,11 @@ def _vessels(canvas: _Canvas, rng: Rng) -> np.ndarray:
         near = near + canvas.spot(side * at, level + 0.05, 0.45, 0.4)
         angles = np.linspace(-1.4, 1.6, 9) + rng.normal(0, 0.15, 9)
         lines, widths = _tree(rng, (at - 0.03, level), angles, u(0.16, 0.3), u(*VESSEL_WIDTH))
-        trees.append(canvas.bands(_mirror(lines, side), widths, 0.0015))
+        trees.append((_mirror(lines, side), widths))
     cloud = canvas.noise(rng, 30) + 0.7 * canvas.noise(rng, 70)
     hilum = canvas.full(hila) * (1 + 0.3 * cloud) * u(*HILUM)
-    return hilum + (trees[0] + trees[1]) * canvas.full(near) * u(*VESSEL) + cloud * u(*TEXTURE)
+    tree = canvas.bands(*(np.concatenate(parts) for parts in zip(*trees, strict=True)), 0.001)
+    return hilum + tree * canvas.full(near) * u(*VESSEL) + cloud * u(*TEXTURE)
 
 
 # ------------------------------------------------------------------------------------------------ 12: findings
@@ -571,9 +528,8 @@ def _nodules(canvas: _Canvas, rng: Rng, patient: _Patient) -> tuple[np.ndarray, 
 def _cavity(canvas: _Canvas, rng: Rng, patient: _Patient) -> tuple[np.ndarray, str]:
     at, t, where = _spot_in_lung(rng, patient, 0.12, 0.5)
     turn = np.linspace(0, 2 * np.pi, 40)
-    radius = rng.uniform(0.07, 0.15) * (
-        1 + 0.12 * np.sin(2 * turn + rng.uniform(0, 6)) + 0.06 * np.sin(3 * turn)
-    )
+    bumps = 1 + 0.12 * np.sin(2 * turn + rng.uniform(0, 6)) + 0.06 * np.sin(3 * turn)
+    radius = rng.uniform(0.07, 0.15) * bumps
     line = np.stack([at + radius * np.cos(turn), t + 0.62 * radius * np.sin(turn)], 1)
     halo = canvas.full(canvas.spot(at, t, 0.2, 0.12)) * (0.4 + 0.2 * canvas.noise(rng, 50))
     layer = canvas.bands([line], rng.uniform(0.025, 0.06), 0.004) + halo - 0.5 * canvas.fill([line], 0.004)
@@ -584,8 +540,8 @@ def _scar(canvas: _Canvas, rng: Rng, patient: _Patient) -> tuple[np.ndarray, str
     side, count = int(rng.choice((-1, 1))), rng.integers(5, 12)
     start = rng.uniform((0.2, 0.02), (0.6, 0.15), (count, 1, 2))
     along = rng.normal((-0.08, 0.08), (0.06, 0.03), (count, 1, 2)) * np.linspace(0, 1, 6)[:, None]
-    lines = start + along + rng.normal(0, 0.012, (count, 6, 2)).cumsum(1)
-    strands = canvas.bands(_mirror(lines, side), rng.uniform(0.012, 0.035, (count, 1)), 0.002)
+    lines = start + along + rng.normal(0, 0.007, (count, 6, 2)).cumsum(1)
+    strands = canvas.bands(_mirror(lines, side), rng.uniform(0.012, 0.04, (count, 1)), 0.003)
     cap = canvas.full(canvas.spot(side * 0.38, 0, 0.3, 0.06)) * rng.uniform(0.2, 0.8)
     return (strands + cap) * rng.uniform(*SCAR), f"scarring at {_side(side)} apex"
 
@@ -634,9 +590,8 @@ def _collimate(canvas: _Canvas, rng: Rng, layer: np.ndarray, patient: _Patient) 
     ends = np.maximum((below - slant, below + slant), low)
     borders = [[(0, ends[0]), (1, ends[1]), (1, 2), (0, 2)]]
     borders += [[(x, -1), (x, 2), (edge, 2), (edge, -1)] for x, edge in ((before, -1), (after, 2))]
-    cover = _fill(
-        [b for b, odds in zip(borders, BORDER_ODDS, strict=True) if rng.random() < odds], canvas.size
-    )
+    used = rng.random(3) < BORDER_ODDS
+    cover = _fill([border for border, use in zip(borders, used, strict=True) if use], canvas.size)
     if rng.random() < RIM_ODDS:
         layer = np.maximum(layer, np.clip(2 * _blur(cover, 0.004), 0, 0.9))
     return layer * (1 - cover)
@@ -645,10 +600,11 @@ def _collimate(canvas: _Canvas, rng: Rng, layer: np.ndarray, patient: _Patient) 
 def _letter(canvas: _Canvas, rng: Rng, layer: np.ndarray) -> np.ndarray:
     """15: letters in the upper corners, some dark in a bright box."""
     u, font = rng.uniform, cv2.FONT_HERSHEY_SIMPLEX
-    for text, odds, first, last in LETTERS:
-        x, y, scale, boxed, bright = u(first, last), u(0.03, 0.2), u(0.35, 0.8), rng.random() < 0.5, u(0.6, 1)
+    for text, odds, start in LETTERS:
+        x, y = int(FINE * (start + u(0, 0.1))), int(FINE * u(0.03, 0.2))
+        scale, bright, boxed = u(0.35, 0.8), u(0.6, 1), rng.random() < 0.5
         if rng.random() < odds:
-            grey, (x, y) = np.zeros((FINE, FINE), np.uint8), (int(x * FINE), int(y * FINE))
+            grey = np.zeros((FINE, FINE), np.uint8)
             wide, tall = cv2.getTextSize(text, font, scale, 2)[0]
             if boxed:
                 cv2.rectangle(grey, (x - 3, y - tall - 3), (x + wide + 3, y + 4), 255, cv2.FILLED)
@@ -688,7 +644,7 @@ def _draw(seed: int, visit: int, size: int, finding: bool) -> tuple[Phantom, _Pa
     lungs = (masks[..., 0] | masks[..., 1]).astype(np.float32)
     organs = _organs(canvas, patient)
     chest = canvas.fill([np.r_[patient.walls[0], patient.walls[1][::-1]]], 0.01)
-    chest *= canvas.full(np.clip((1.05 - canvas.t) / 0.25, 0, 1))
+    chest *= canvas.full(_ramp(canvas.t, 1.05, 0.8))
 
     body = _body(canvas, part("body"), patient)
     layer = body + _breasts(canvas, part("breasts")) if patient.female else body.copy()
@@ -719,6 +675,7 @@ def _draw(seed: int, visit: int, size: int, finding: bool) -> tuple[Phantom, _Pa
 REPEAT_EVERY = 20  # one case in so many is a repeat visit
 ORIGINAL_PX = 4096  # pretended height and width of the originals, at 0.0875 mm per px
 RECORD = "phantom.json"
+FOLDERS = ("CXR_png", "ManualMask/leftMask", "ManualMask/rightMask", "ClinicalReadings")
 README = """Drawn chest X-rays
 ==================
 These pictures and masks are drawings made by code: lungseg_utils/phantom.py, version {version}, seed {seed},
@@ -758,12 +715,8 @@ def _plan(count: int, seed: int) -> list[_Plan]:
 def _draw_case(folder: Path, plan: _Plan, size: int) -> None:
     """Draw one case and write its four files."""
     phantom, patient, reading = _draw(plan.seed, plan.visit, size, plan.finding)
-    pictures = {
-        "CXR_png": phantom.image,
-        "ManualMask/leftMask": phantom.masks[..., 0] * 255,
-        "ManualMask/rightMask": phantom.masks[..., 1] * 255,
-    }
-    for part, picture in pictures.items():  # cv2.imwrite fails on some paths of Windows
+    pictures = (phantom.image, phantom.masks[..., 0] * 255, phantom.masks[..., 1] * 255)
+    for part, picture in zip(FOLDERS, pictures, strict=False):  # cv2.imwrite fails on some paths of Windows
         (folder / part / f"{plan.id}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     sex, age = "F" if patient.female else "M", patient.age
     if plan.visit:
@@ -830,21 +783,17 @@ def draw_dataset(
     if _is_set(folder, record):
         return folder
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(
-            f"{folder} holds something other than the set {record}: remove it or name another folder"
-        )
+        raise FileExistsError(f"{folder} does not hold the set {record}: remove it or name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-unfinished-", dir=folder.parent))
     try:
-        for part in ("CXR_png", "ManualMask/leftMask", "ManualMask/rightMask", "ClinicalReadings"):
+        for part in FOLDERS:
             (unfinished / part).mkdir(parents=True)
         plans = _plan(count, seed)
         _draw_cases(unfinished, plans, size, min(workers or os.cpu_count() or 1, count))
-        sizes = [
-            "id,original_width_px,original_height_px",
-            *(f"{p.id},{ORIGINAL_PX},{ORIGINAL_PX}" for p in plans),
-        ]
-        (unfinished / "original_sizes.csv").write_text("\n".join(sizes) + "\n", newline="\n")
+        sizes = "id,original_width_px,original_height_px\n"
+        sizes += "".join(f"{plan.id},{ORIGINAL_PX},{ORIGINAL_PX}\n" for plan in plans)
+        (unfinished / "original_sizes.csv").write_text(sizes, newline="\n")
         (unfinished / "README.txt").write_text(README.format(**record), newline="\n")
         (unfinished / RECORD).write_text(json.dumps(record) + "\n", newline="\n")
         unfinished.chmod(0o755)  # a temporary folder is closed to others

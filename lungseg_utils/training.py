@@ -1,7 +1,7 @@
 """Compile, train, and go on after an interruption (notebooks 7 and 8).
 
-A run folder holds, after every epoch: `log.csv` with a row per epoch, `last.keras` with weights and optimizer
-for going on, `best.keras` with the lowest validation loss; `recipe.json` says how.
+A run folder holds, after every epoch: `best.keras` with the lowest validation loss, `log.csv` with a row per
+epoch, and `last.keras` with weights and optimizer for going on; `run.json` says how it is trained.
 """
 
 import csv
@@ -62,6 +62,14 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=metrics)
 
 
+class PrintEpoch(keras.callbacks.Callback):
+    """Print one line per epoch; taught in notebook 8."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        numbers = "  ".join(f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss", "val_hard_dice"))
+        print(f"epoch {epoch + 1:2}/{self.params['epochs']}  {numbers}", flush=True)
+
+
 class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
     """A checkpoint that is whole or absent, whenever the program dies; taught in notebook 8.
 
@@ -70,13 +78,16 @@ class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
     """
 
     def __init__(self, path: Path, **options):
-        self.path = Path(path)
-        super().__init__(self.path.with_suffix(".writing.keras"), **options)
+        self.path, self.draft = Path(path), Path(path).with_suffix(".writing.keras")
+        super().__init__(self.draft, **options)
+
+    def on_train_begin(self, logs=None):
+        self.draft.unlink(missing_ok=True)  # half a file, from a process that died while writing
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
-        if os.path.exists(self.filepath):
-            os.replace(self.filepath, self.path)
+        if self.draft.exists():
+            os.replace(self.draft, self.path)
 
 
 class ReplayLog(keras.callbacks.Callback):
@@ -91,25 +102,27 @@ class ReplayLog(keras.callbacks.Callback):
         self.rows, self.listeners = rows, listeners
 
     def on_train_begin(self, logs=None):
-        if not self.rows or not self.listeners:
-            return
-        rate = self.rows[-1].get("learning_rate")
+        rate = float(self.model.optimizer.learning_rate)
         for row in self.rows:
             for listener in self.listeners:
                 listener.on_epoch_end(int(row["epoch"]), dict(row))
-        if rate is not None:  # the plateau schedule has just lowered it once more
+        if float(self.model.optimizer.learning_rate) != rate:  # the plateau schedule has lowered it once more
             self.model.optimizer.learning_rate = rate
 
 
 def read_log(path: Path, epochs: int | None = None) -> list[dict[str, float]]:
-    """Read `log.csv`; with `epochs`, only that many rows, the rest belonging to an epoch that was not saved.
+    """Read `log.csv`: a row per epoch, its values as numbers; taught in notebook 8.
 
-    Taught in notebook 8.
+    Args:
+        path: of the file. A missing file counts as an empty log, and a last line without its end is left out:
+            the program died while writing it.
+        epochs: only that many rows; a row more belongs to an epoch whose weights were not saved.
     """
     if not Path(path).exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[:epochs]
+    text = Path(path).read_text(encoding="utf-8")
+    whole_lines = text[: text.rfind("\n") + 1].splitlines()
+    rows = list(csv.DictReader(whole_lines))[:epochs]
     return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
@@ -145,24 +158,37 @@ def make_callbacks(
     return [
         *watchers,
         ReplayLog(past, watchers),
-        keras.callbacks.CSVLogger(run_folder / "log.csv", append=True),
         SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
-        SafeCheckpoint(run_folder / "last.keras"),  # after the log: a saved epoch has its row
+        keras.callbacks.CSVLogger(run_folder / "log.csv", append=True),  # a logged epoch has been compared
+        SafeCheckpoint(run_folder / "last.keras"),  # a saved epoch has its row
+        PrintEpoch(),
     ]
 
 
-def claim_run_folder(recipe: Recipe, run_folder: Path) -> None:
-    """Write the recipe into a run folder, or check that the one there is the same.
+def claim_run_folder(run_folder: Path, recipe: Recipe, split: dict[str, list[str]], seed: int) -> None:
+    """Write into a run folder what is trained there, or check that what was trained there is the same.
+
+    Going on with another split would train on cases that are meant for testing, or test on trained ones.
 
     Raises:
-        ValueError: the folder holds a run of another recipe.
+        ValueError: the folder holds a run with another recipe, split or seed; the message says which.
     """
-    run_folder.mkdir(parents=True, exist_ok=True)
-    path, mine = run_folder / "recipe.json", dataclasses.asdict(recipe)
+    path = Path(run_folder) / "run.json"
+    cases = {part: split[part] for part in ("train", "val")}
+    mine = {"recipe": dataclasses.asdict(recipe), "split": cases, "seed": seed}
     if not path.exists():
-        path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
-    elif json.loads(path.read_text(encoding="utf-8")) != mine:
-        raise ValueError(f"{run_folder} holds a run of another recipe. Move it away, or choose that recipe.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+        return
+    there = json.loads(path.read_text(encoding="utf-8"))
+    other = [name for name in mine if there.get(name) != mine[name]]
+    if other:
+        raise ValueError(
+            f"{run_folder} holds a run with another {' and '.join(other)}. "
+            "Rename or delete that folder, or give another one."
+        )
 
 
 def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
@@ -170,11 +196,34 @@ def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
 
     Taught in notebook 8.
     """
+    if not rows:
+        return False
     losses_so_far = [row["val_loss"] for row in rows]
-    if not rows or len(rows) >= recipe.epochs:
-        return bool(rows)
     since_best = len(rows) - 1 - losses_so_far.index(min(losses_so_far))
-    return recipe.patience is not None and since_best >= recipe.patience
+    stalled = recipe.patience is not None and since_best >= recipe.patience
+    return stalled or len(rows) >= recipe.epochs
+
+
+def count_steps(recipe: Recipe, training: Arrays) -> int:
+    """Count the full batches in one pass over the training images; taught in notebook 8.
+
+    Raises:
+        ValueError: there is not even one.
+    """
+    count = len(training.ids)
+    if count < recipe.batch_size:
+        raise ValueError(f"{count} training images do not fill one batch of {recipe.batch_size}. Add images.")
+    return count // recipe.batch_size
+
+
+def model_to_train(recipe: Recipe, run_folder: Path, steps: int) -> keras.Model:
+    """Load the model of an interrupted run, its optimizer included, or build a new one; taught in notebook 8."""
+    last = run_folder / "last.keras"
+    if last.exists():
+        return keras.models.load_model(last)
+    model = model_for(recipe)
+    compile_model(model, recipe, steps)
+    return model
 
 
 def train(
@@ -201,20 +250,14 @@ def train(
         The rows of the log. For predicting, load `best.keras` from the run folder.
 
     Raises:
-        ValueError: the run folder holds a run of another recipe, or there are fewer training images than a
-            batch holds.
+        ValueError: the run folder holds a run with another recipe, split or seed, or there are fewer training
+            images than a batch holds.
     """
-    claim_run_folder(recipe, run_folder)
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
-    steps = len(training.ids) // recipe.batch_size
-    if steps == 0:
-        raise ValueError(f"{len(training.ids)} training images do not fill one batch of {recipe.batch_size}.")
+    steps = count_steps(recipe, training)
+    claim_run_folder(run_folder, recipe, split, seed)
     keras.utils.set_random_seed(seed)
-    if (run_folder / "last.keras").exists():
-        model = keras.models.load_model(run_folder / "last.keras")
-    else:
-        model = model_for(recipe)
-        compile_model(model, recipe, steps)
+    model = model_to_train(recipe, run_folder, steps)
     done = int(model.optimizer.iterations) // steps
     past = keep_log(run_folder / "log.csv", done)
     if not is_finished(recipe, past):
@@ -226,6 +269,6 @@ def train(
             epochs=epochs or recipe.epochs,
             validation_data=make_dataset(validation.images, validation.masks, recipe),
             callbacks=make_callbacks(recipe, run_folder, past),
-            verbose=2,
+            verbose=0,
         )
     return read_log(run_folder / "log.csv")

@@ -304,6 +304,7 @@ def test_everything_fails(server, tmp_path):
         (zip_of(FILES | {"..\\evil.txt": b"evil"}), "has an unsafe path"),
         (zip_of(FILES | {"MontgomerySet\\evil.txt": b"evil"}), "has an unsafe path"),
         (zip_of(FILES | {"\\\\host\\share\\evil.txt": b"evil"}), "has an unsafe path"),
+        (zip_of(FILES | {"MontgomerySet/evil_": b""}).replace(b"evil_", b"evil\0"), "has an unsafe path"),
         (zip_of(FILES, link="MontgomerySet/evil.txt"), "is a link"),
         (zip_of({name: data for name, data in FILES.items() if "right" not in name}), "0 X-rays in its"),
         (zip_of({f"elsewhere/{name}": data for name, data in FILES.items()}), "0 X-rays in its"),
@@ -311,7 +312,7 @@ def test_everything_fails(server, tmp_path):
         (b"PK" + bytes(50_000), "not a zip file"),
         (DATA.replace(FILES["MontgomerySet/CXR_png/MCUCXR_0001_0.png"], bytes(30_000)), "Bad CRC-32"),
     ],
-    ids="up up2 junk-up absolute drive backslash backslash2 share link folder place file no-zip crc".split(),
+    ids="up up2 up3 absolute drive back back2 share null link folder place file no-zip crc".split(),
 )
 def test_refused_archives(server, tmp_path, data, words):
     folder = tmp_path / "in" / "here"

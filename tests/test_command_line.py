@@ -1,0 +1,113 @@
+"""The commands, run as a user runs them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import REPOSITORY, write_set
+
+from lungseg_utils import notebooks
+from lungseg_utils.cases import find_cases
+
+
+def lungseg(*words, home=None, **more):
+    environment = {**os.environ, **({"LUNGSEG_HOME": str(home)} if home else {}), **more}
+    command = [sys.executable, "-m", "lungseg_utils", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def test_help_names_every_command():
+    printed = lungseg("--help").stdout
+    assert all(command in printed for command in ("draw", "fetch", "evaluate", "course"))
+    for command in ("draw", "fetch", "evaluate", "course"):
+        assert lungseg(command, "--help").returncode == 0
+
+
+def test_draw_writes_a_data_set(tmp_path):
+    done = lungseg("draw", tmp_path / "drawn", "--count", 4, "--size", 64, "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert len(find_cases(tmp_path / "drawn")) == 4
+
+
+def test_evaluate_scores_every_case(tmp_path, tiny_set):
+    import lungseg_utils.quiet  # noqa: F401
+    from lungseg_utils.unet import build_unet
+
+    build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
+    done = lungseg(
+        "evaluate", tmp_path / "model.keras", tiny_set, "--csv", tmp_path / "scores.csv", home=tmp_path / "home"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "viewer's left" in done.stdout and "dice" in done.stdout
+    with open(tmp_path / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 6 and {row["id"] for row in rows} == {case.id for case in find_cases(tiny_set)}
+
+
+@pytest.mark.parametrize("words", [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere")])
+def test_mistakes_end_with_one_clear_line(words, tmp_path):
+    done = lungseg(*words, home=tmp_path)
+    assert done.returncode == 1 and "nowhere" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("runs/*")), "a run that could not begin leaves nothing"
+
+
+def test_an_unknown_recipe_is_refused():
+    done = lungseg("course", "--recipe", "fast")
+    assert done.returncode == 2 and "laptop" in done.stderr
+
+
+# --- executing notebooks -------------------------------------------------------------------------------------------
+
+
+def notebook_of(*sources: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+
+
+def test_execute_saves_outputs_and_times(tmp_path):
+    seconds = notebooks.execute(notebook_of("import os", "print(os.getcwd())"), tmp_path, tmp_path / "out.ipynb")
+    assert 0 < seconds < 60
+    assert str(tmp_path) in nbformat.read(tmp_path / "out.ipynb", 4).cells[1].outputs[0].text
+
+
+def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
+    with pytest.raises(notebooks.NotebookError, match="out.ipynb.*(?s:.)*ZeroDivisionError"):
+        notebooks.execute(notebook_of("print(1)", "1 / 0", "print(2)"), tmp_path, tmp_path / "out.ipynb")
+    saved = nbformat.read(tmp_path / "out.ipynb", 4)
+    assert saved.cells[0].outputs and not saved.cells[2].outputs
+
+
+def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, capsys):
+    # a stand-in notebook that leaves a split and scores; the nine real ones run through nbval and with real X-rays
+    source = tmp_path / "09_predict.ipynb"
+    lines = (
+        "from lungseg_utils import course, scores",
+        "chosen = course.start(); cases = course.cases_ready(chosen); split = course.split_ready(chosen, cases)",
+        "from lungseg_utils.images import read_masks",
+        "rows = []\nfor case in cases[:5]:\n    masks = read_masks(case)\n"
+        "    rows += scores.score_case(case, masks, masks, (1.0, 1.0))\n"
+        "scores.write_scores(rows, chosen.run / 'scores.csv')",
+    )
+    nbformat.write(notebook_of(*lines), source)
+    monkeypatch.setenv("LUNGSEG_HOME", str(tmp_path / "home"))
+    for name in ("LUNGSEG_DATA", "LUNGSEG_RECIPE", "LUNGSEG_RUN"):
+        monkeypatch.setenv(name, "")  # restored afterwards: the command sets them
+    monkeypatch.setattr(notebooks, "find_notebooks", lambda: [source])
+    data = write_set(tmp_path / "some set", count=30, height=64, width=80)
+    printed = "\n".join(notebooks.run_course("laptop", str(data)))
+    assert "[1/9] 09_predict" in printed and "hd95_mm" in printed
+    [path] = (tmp_path / "home").glob("runs/*/summary.json")
+    summary = json.loads(path.read_text())
+    assert summary["recipe"] == "laptop" and summary["data"] == "some set"
+    assert sum(summary["images"].values()) == 30 and list(summary["seconds"]) == ["09_predict"]
+    assert summary["scores"]["both"]["dice"] == {"n": 5, "mean": 1.0, "sd": 0.0, "median": 1.0, "worst": 1.0}
+    assert set(summary["scores"]) == {"viewer's left", "viewer's right", "both"}
+    assert summary["scores"]["both"]["hd95_mm"]["worst"] == 0 and summary["peak_memory_gb"] > 0
+
+
+def test_nine_notebooks_are_found():
+    assert [path.name[:2] for path in notebooks.find_notebooks()] == [f"0{number}" for number in range(1, 10)]
+    assert notebooks.find_notebooks()[0].parent == REPOSITORY / "notebooks"

@@ -1,0 +1,72 @@
+"""What the notebooks open with: choices, and things that are made where they are missing."""
+
+import json
+
+import pytest
+
+from lungseg_utils import course
+from lungseg_utils.cases import DatasetError
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    for name in ("LUNGSEG_DATA", "LUNGSEG_RECIPE", "LUNGSEG_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LUNGSEG_HOME", str(tmp_path / "home"))
+
+
+def test_default_is_laptop_on_drawn_xrays(capsys):
+    chosen = course.start()
+    assert (chosen.recipe.name, chosen.data, chosen.data_name) == ("laptop", None, "phantom")
+    assert chosen.run == course.home() / "runs" / "phantom-laptop"
+    assert "drawn by code" in capsys.readouterr().out
+
+
+def test_a_choice_is_kept_and_can_be_taken_back(tiny_set):
+    course.choose(recipe="article", data=str(tiny_set))
+    assert (course.start().recipe.name, course.start().data) == ("article", tiny_set)
+    assert course.start().run.name == "tiny-article"
+    course.choose()
+    assert (course.start().recipe.name, course.start().data) == ("laptop", None)
+
+
+def test_environment_wins_and_empty_means_drawn(tiny_set, monkeypatch, tmp_path):
+    course.choose(recipe="article", data=str(tiny_set))
+    monkeypatch.setenv("LUNGSEG_RECIPE", "laptop")
+    monkeypatch.setenv("LUNGSEG_DATA", "")
+    monkeypatch.setenv("LUNGSEG_RUN", str(tmp_path / "here"))
+    chosen = course.start()
+    assert (chosen.recipe.name, chosen.data, chosen.run) == ("laptop", None, tmp_path / "here")
+
+
+def test_wrong_choices_are_refused_and_nothing_is_kept(tmp_path):
+    with pytest.raises(ValueError, match="fast.*laptop, article"):
+        course.choose(recipe="fast")
+    with pytest.raises(DatasetError, match="nowhere"):
+        course.choose(data=str(tmp_path / "nowhere"))
+    assert not (course.home() / "course.json").exists()
+
+
+def test_split_is_made_once_and_then_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
+    chosen = course.start()
+    cases = course.cases_ready(chosen)
+    first = course.split_ready(chosen, cases)
+    assert "making it as notebook 3 does" in capsys.readouterr().out
+    assert course.split_ready(chosen, cases) == first
+    assert "making" not in capsys.readouterr().out
+    assert json.loads((chosen.run / "split.json").read_text()) == first
+
+
+def test_arrays_have_the_recipes_size(monkeypatch):
+    monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
+    chosen = course.start()
+    arrays = course.arrays_ready(chosen, course.cases_ready(chosen))
+    assert arrays.images.shape == (30, 128, 128) and arrays.masks.shape == (30, 128, 128, 2)
+    assert list((course.home() / "cache").glob("*.npz"))
+
+
+def fake_drawing(folder):
+    from conftest import write_set
+
+    return folder if folder.exists() else write_set(folder, count=30, height=64, width=64)
