@@ -1,5 +1,6 @@
 """Score a model on whole cases (notebook 9)."""
 
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 from collections.abc import Sequence
 
 import keras

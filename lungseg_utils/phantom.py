@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 PHANTOM_VERSION = 1  # part of the bytes: raise it whenever a drawing changes
 
@@ -66,14 +66,14 @@ DOME_STEP = (-0.02, 0.045)  # by how much the other dome is lower, t
 DOME_DIP = (0.0, 0.05)  # by how much the diaphragm is lower in the middle, t
 DOME_POWER = (2.8, 5.5)  # how abruptly a dome falls to the costophrenic angle
 ANGLE = (0.96, 1.04)  # height of the costophrenic angle, t
-AIR = (0.40, 0.85)  # torso
-AIR_RIM = (0.02, 0.08)  # depth inside the lung at which it has its full thickness, picture
-AIR_POWER = (0.2, 0.6)  # how steeply it gets there
+AIR = (0.45, 0.88)  # torso
+AIR_RIM = (0.02, 0.14)  # depth inside the lung at which it has its full thickness, picture
+AIR_POWER = (0.25, 0.8)  # how steeply it gets there
 HIDDEN_AIR = (0.05, 0.40)  # lung behind heart and diaphragm, which the masks leave out; fraction of AIR
 
 # 3 to 5 Between the lungs
-MEDIASTINUM = (0.12, 0.45)  # torso
-SPINE = (0.10, 0.40)  # torso
+MEDIASTINUM = (0.03, 0.42)  # torso
+SPINE = (0.08, 0.36)  # torso
 SPINE_WIDTH = (0.11, 0.16)  # half-width, u
 VERTEBRA = (0.065, 0.085)  # spacing, t
 TRACHEA = (0.0, 0.25)  # torso
@@ -111,15 +111,16 @@ EFFUSION = (0.80, 0.95)  # level of the fluid, t
 
 # 13 to 16 Picture
 SCATTER = (0.0, 0.08)  # slow unevenness, torso
-WHITE = (88.0, 99.5)  # percentile of the attenuation that is shown as white
+WHITE = (86.0, 99.5)  # percentile of the attenuation that is shown as white
 GAMMA = (0.55, 1.6)
-SIGMOID_ODDS = 0.5
+SIGMOID_ODDS = 0.5  # of a contrast curve like film's, with this middle (share of white) and slope there
+SIGMOID_MIDDLE, SIGMOID_SLOPE = (0.3, 0.5), (4, 8)
 BORDER_ODDS = (0.65, 0.15, 0.15)  # of a black border below, on the viewer's left, on the viewer's right
 RIM_ODDS = 0.3  # of a bright rim along it
 LETTERS = (("R", 0.6, 0.02), ("PA", 0.4, 0.83), ("ERECT", 0.4, 0.77), ("L", 0.2, 0.86))  # text, odds, place
 BLUR = (0.0, 0.003)  # picture
 GRAIN = (0.0, 0.05)  # of the full grey range, at FINE px
-BLACK, BRIGHT = (0.0, 0.08), (0.88, 1.0)  # greys of no light and of white, of the full range
+BLACK, BRIGHT = (0.0, 0.08), (0.88, 1.0)  # greys of no light and of white in half of the pictures, full range
 
 LOW, MIDDLE, FINE = 128, 256, 512  # grids on which slow layers, distances and grain are computed, px
 
@@ -574,7 +575,7 @@ def _expose(canvas: _Canvas, rng: Rng, layer: np.ndarray) -> np.ndarray:
     black *= u(0.6, 1)
     curve = np.linspace(0, 1, 4096) ** u(*GAMMA)
     if rng.random() < SIGMOID_ODDS:
-        curve = 1 / (1 + np.exp((u(0.3, 0.6) - curve) * u(4, 9)))
+        curve = 1 / (1 + np.exp((u(*SIGMOID_MIDDLE) - curve) * u(*SIGMOID_SLOPE)))
         curve = (curve - curve[0]) / (curve[-1] - curve[0])
     steps = np.clip((layer - black) * (4095 / (white - black)), 0, 4095).astype(np.uint16)
     return curve.astype(np.float32)[steps]
@@ -617,7 +618,8 @@ def _scan(canvas: _Canvas, rng: Rng, layer: np.ndarray) -> np.ndarray:
     """16: blur, grain and grey range of the stored picture; (size, size) uint8."""
     u = rng.uniform
     grain = canvas.full(rng.standard_normal((FINE, FINE), dtype=np.float32)) * u(*GRAIN)
-    black, bright = u(*BLACK) * (rng.random() < 0.5), u(*BRIGHT)
+    black = u(*BLACK) if rng.random() < 0.5 else 0
+    bright = u(*BRIGHT) if rng.random() < 0.5 else 1
     layer = _blur(layer, u(*BLUR)) + grain * (0.3 + layer)
     return ((black + np.clip(layer, 0, 1) * (bright - black)) * 255).astype(np.uint8)
 

@@ -1,5 +1,6 @@
 """From a trained model to masks at the X-ray's own size (notebook 9)."""
 
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,6 @@ import numpy as np
 from scipy import ndimage
 
 import lungseg_utils.losses  # noqa: F401  (registers the losses under the names that model files use)
-import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 
 
 def load_model(path: Path) -> keras.Model:
@@ -20,9 +20,7 @@ def load_model(path: Path) -> keras.Model:
         FileNotFoundError: there is no such file; the message says how to make one.
     """
     if not Path(path).exists():
-        raise FileNotFoundError(
-            f"{path} is not there. Train a model first: notebook 8 does, or `make course`."
-        )
+        raise FileNotFoundError(f"{path} is not there. Train a model first: notebook 8 does, or `make course`.")
     return keras.models.load_model(path)
 
 

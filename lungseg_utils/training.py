@@ -4,6 +4,7 @@ A run folder holds, after every epoch: `best.keras` with the lowest validation l
 epoch, and `last.keras` with weights and optimizer for going on; `run.json` says how it is trained.
 """
 
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import csv
 import dataclasses
 import json
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import keras
 
-import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 from lungseg_utils import losses
 from lungseg_utils.images import Arrays
 from lungseg_utils.pipeline import make_dataset
@@ -139,9 +139,7 @@ def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
     return rows
 
 
-def make_callbacks(
-    recipe: Recipe, run_folder: Path, past: list[dict[str, float]]
-) -> list[keras.callbacks.Callback]:
+def make_callbacks(recipe: Recipe, run_folder: Path, past: list[dict[str, float]]) -> list[keras.callbacks.Callback]:
     """Build what watches over training: log, checkpoints, plateau schedule, early stop; taught in notebook 8.
 
     Args:
@@ -264,10 +262,11 @@ def train(
         batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
         model.fit(
             batches.skip(done * steps),  # the interrupted run has seen these
+            validation_data=make_dataset(validation.images, validation.masks, recipe),
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=epochs or recipe.epochs,
-            validation_data=make_dataset(validation.images, validation.masks, recipe),
+            shuffle=False,  # the pipeline does
             callbacks=make_callbacks(recipe, run_folder, past),
             verbose=0,
         )

@@ -3,7 +3,7 @@
     python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed
     python notebooks/build.py notebooks 03 04      only these
     python notebooks/build.py results --data DIR   both courses run, figures kept in notebooks/results
-    python notebooks/build.py readme               badges and table of the README
+    python notebooks/build.py readme               picture, badges and table of the README
 """
 
 import argparse
@@ -153,8 +153,23 @@ def fill(text: str, mark: str, content: str) -> str:
     return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
 
 
+def draw_picture() -> None:
+    """The README's picture: a drawn X-ray, and its outlines."""
+    from lungseg_utils import figures
+    from lungseg_utils.phantom import draw_phantom
+
+    phantom = draw_phantom(seed=7, size=512)
+    figure, axes = figures.new_figure(1, 2)
+    for place in axes[0]:
+        figures.draw_xray(place, phantom.image)
+    figures.draw_outlines(axes[0, 1], phantom.masks)
+    RESULTS.mkdir(exist_ok=True)
+    figure.savefig(RESULTS / "drawn_xray.png", dpi=100)
+
+
 def readme(text: str) -> str:
-    """The README with badges and table made anew."""
+    """The README with address, badges and table made anew."""
+    text = re.sub(r"git clone \S+", f"git clone {repository()}", text)
     return fill(fill(text, "badges", badges()), "results", results_table())
 
 
@@ -170,6 +185,8 @@ def main() -> None:
     if options.what == "results":
         for data in [None, *([options.data] if options.data else [])]:
             measure(data)
+    if options.what == "readme":
+        draw_picture()
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,0 +1,781 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,-jupytext.text_representation.jupytext_version
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · From arrays to batches
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/04_tfdata.ipynb)
+#
+# The X-rays are arrays, and each has its place in training, validation or test. A network does not take them as they
+# are: it wants floats, several pictures at a time, in a new order on every pass. This notebook builds the supply line
+# from the arrays to the network.
+#
+# **You will be able to**
+#
+# - build an input pipeline from `map`, `shuffle`, `repeat`, `batch` and `prefetch`, and say in which order and why
+# - make new training pictures out of old ones, and *prove* that picture and mask move together
+# - say why a lung picture is never mirrored here
+# - measure which step of a pipeline costs time, before making it faster
+#
+# **Time on two cores:** not measured yet
+#
+# **Needs:** the split of notebook 3 (made here if it is missing). **Leaves behind:** nothing.
+
+# %% tags=["nbval-ignore-output"]
+import sys
+
+if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
+    get_ipython().run_line_magic("pip", "install -q --no-deps git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
+
+# %%
+import lungseg_utils.quiet  # TensorFlow without its start-up messages
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils import course
+
+chosen = course.start()
+cases = course.cases_ready(chosen)
+arrays = course.arrays_ready(chosen, cases)
+split = course.split_ready(chosen, cases)
+
+# %%
+training, validation = arrays.part(split["train"]), arrays.part(split["val"])
+for name, array in (("images", training.images), ("masks", training.masks)):
+    print(f"{name:7} {array.shape!s:20} {array.dtype}  {array.min()} to {array.max()}")
+
+# %% [markdown]
+# These are the training cases: grey pictures, and two masks for each. **Channel 0** is the lung on the viewer's left
+# (the patient's right lung), **channel 1** the lung on the viewer's right.
+#
+# ## What a network takes
+#
+# Three things have to change:
+#
+# - **the type**: a network computes with `float32`
+# - **the scale**: its first weights suit numbers near 1, so the grey values 0 to 255 become 0 to 1
+# - **the axes**: it expects a channel axis at the end, also when there is only one channel
+#
+# One step at a time, on the first picture. `tf.newaxis` adds an axis of length 1.
+
+# %%
+import tensorflow as tf
+
+first_image, first_masks = training.images[0], training.masks[0]
+with_channel = first_image[..., tf.newaxis]
+as_float = tf.cast(with_channel, tf.float32)
+print(first_image.shape, "->", as_float.shape, as_float.dtype.name)
+
+# %% [markdown]
+# The masks have their channel axis already. They become floats as well, because the loss will multiply them with
+# probabilities. All of it in one function:
+
+# %%
+def scale(image, masks):
+    """Turn one stored case into what a network takes."""
+    image = tf.cast(image[..., tf.newaxis], tf.float32) / 255
+    return image, tf.cast(masks, tf.float32)
+
+
+# %%
+image, masks = scale(first_image, first_masks)
+print("image", image.shape, image.dtype.name)
+print("masks", masks.shape, masks.dtype.name, "values", sorted(set(masks.numpy().ravel().tolist())))
+assert 0 <= tf.reduce_min(image) and tf.reduce_max(image) <= 1
+assert set(masks.numpy().ravel().tolist()) == {0.0, 1.0}
+
+# %% [markdown]
+# ## A dataset is a recipe for a stream
+#
+# `tf.data.Dataset` is a stream of elements. `from_tensor_slices` cuts arrays along their first axis: element 0 is the
+# first picture with its masks, and so on. `element_spec` tells what one element looks like.
+
+# %%
+dataset = tf.data.Dataset.from_tensor_slices((training.images, training.masks))
+print(len(dataset), "elements, each of them:")
+for spec in dataset.element_spec:
+    print("  ", spec.shape, spec.dtype.name)
+
+# %% [markdown]
+# `map` puts a function between the stream and whoever reads it. Nothing is computed yet: a dataset is a *description*,
+# and the work is done when an element is asked for.
+
+# %%
+scaled = dataset.map(scale)
+for spec in scaled.element_spec:
+    print("  ", spec.shape, spec.dtype.name)
+
+image, masks = next(iter(scaled))
+assert image.numpy().max() == first_image.max() / 255
+
+# %% [markdown]
+# `batch` ties several elements together. Gradients from a **batch** are steadier than those from one picture, and one
+# large computation is faster than many small ones. To see what the steps of a pipeline do, a stream of ten numbers is
+# clearer than pictures.
+#
+# > **Predict.** Ten numbers in batches of four: how many batches, and how long is the last one?
+
+# %%
+def show_stream(stream):
+    print([element.tolist() for element in stream.as_numpy_iterator()])
+
+
+numbers = tf.data.Dataset.range(10)
+show_stream(numbers.batch(4))
+show_stream(numbers.batch(4, drop_remainder=True))
+
+# %% [markdown]
+# The last batch is short. `drop_remainder=True` leaves it out.
+#
+# - In **training**, leave it out. A batch of one or two pictures gives a noisy gradient, and full batches all have
+#   one shape, so TensorFlow prepares its computation once. What is left out differs on each pass, because the order
+#   does.
+# - In **validation**, keep it: every case counts.
+#
+# ## Order: shuffle
+#
+# The files are sorted by name. Neighbours in the list are alike: taken in the same weeks, with the same machine, or
+# two visits of one patient. Batches in that order would pull the network to and fro, and every pass would do so in
+# the same way. So the order is made random, anew on every pass.
+#
+# `shuffle` cannot see the whole stream. It fills a **buffer**, hands out a random element of it, and puts the next
+# one in its place.
+#
+# > **Predict.** With a buffer of three, which numbers can come out first? Can 9 come out first?
+
+# %%
+show_stream(numbers.shuffle(1, seed=1))
+show_stream(numbers.shuffle(3, seed=1))
+show_stream(numbers.shuffle(10, seed=1))
+
+# %% [markdown]
+# A buffer of 1 changes nothing. With 3, only 0, 1 and 2 can come first, and small numbers stay near the start: 9 has
+# to wait until it is in the buffer. Only a buffer as large as the stream mixes it fully. So we take
+# `shuffle(len(images))`, which arrays in memory allow.
+
+# %%
+small_buffer = list(numbers.shuffle(3, seed=1).as_numpy_iterator())
+assert all(value <= place + 2 for place, value in enumerate(small_buffer))
+
+# %% [markdown]
+# The **seed** fixes the order. It does *not* make all passes equal: the same dataset, read again, gives the next
+# order of the same sequence.
+
+# %%
+mixed = numbers.shuffle(10, seed=1)
+show_stream(mixed)
+show_stream(mixed)
+show_stream(numbers.shuffle(10, seed=1))
+
+# %% [markdown]
+# The first two lines are two passes over one dataset, and they differ. The third is a new dataset with the same seed:
+# it begins like the first. That is what we want in training: different on each pass, and repeatable as a whole.
+#
+# ## Again and again: repeat
+#
+# `repeat` starts the stream anew when it ends, without an argument for ever. The place matters.
+#
+# > **Predict.** Below, four numbers are read three times. Which of the two lines shows each number once before any
+# > comes again?
+
+# %%
+four = tf.data.Dataset.range(4)
+show_stream(four.shuffle(4, seed=3).repeat(3))
+show_stream(four.repeat(3).shuffle(4, seed=3))
+
+# %% [markdown]
+# The first: shuffle, then repeat. Cut it into groups of four, and each group holds 0, 1, 2 and 3. In the second line
+# the passes run into each other, and a number may come twice before another comes at all. So: **first shuffle, then
+# repeat**.
+
+# %%
+passes = list(four.shuffle(4, seed=3).repeat(3).batch(4).as_numpy_iterator())
+assert all(sorted(numbers_of_pass) == [0, 1, 2, 3] for numbers_of_pass in passes)
+
+# %% [markdown]
+# ## New pictures out of old ones
+#
+# A network that sees the same few pictures on every pass may learn them by heart. But the next patient leans a
+# little, stands nearer, or is exposed for longer. We can *make* such pictures: turn, enlarge, shift and relight the
+# ones we have. This is **augmentation**. It is done in the pipeline, with fresh random numbers for each element, so
+# the network hardly ever sees the same picture twice.
+#
+# ### Moving a picture
+#
+# `affine_transform` builds a new picture. For each pixel at (x, y) of the *new* picture it says from where in the
+# *old* one to read, with six numbers $a$ to $f$ (and two zeros):
+#
+# $$x_{old} = a\,x + b\,y + c \qquad y_{old} = d\,x + e\,y + f$$
+#
+# > **Predict.** Below $c = -1$: each pixel is read from one column further left. Which way does the bar move?
+
+# %%
+import keras
+import numpy as np
+
+bar = np.zeros((4, 4, 1), "float32")
+bar[1:3, 1] = 1
+one_left = tf.constant([1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+moved_bar = keras.ops.image.affine_transform(bar, one_left, "bilinear", "constant", 0)
+
+# %%
+from lungseg_utils import figures
+
+half_left = tf.constant([1.0, 0.0, -0.5, 0.0, 1.0, 0.0, 0.0, 0.0])
+half_bar = keras.ops.image.affine_transform(bar, half_left, "bilinear", "constant", 0)
+figure, axes = figures.new_figure(1, 3, width=2.4, height=2.6)
+for axis, values, title in zip(axes[0], (bar, moved_bar.numpy(), half_bar.numpy()), ("old", "c = -1", "c = -0.5")):
+    figures.draw_grid(axis, values[..., 0], title)
+figures.show(figure, "Three grids of 4 by 4 numbers: a bar of two ones in the second column; the same bar one column "
+             "further right; and a bar two columns wide with the value one half.")
+
+# %% [markdown]
+# It moves to the *right*: reading from further left brings what was there. `"constant", 0` fills what comes in from
+# outside with black.
+#
+# The third grid shows something to remember. A pixel read from between two pixels gets a value in between: this is
+# **interpolation** (`"bilinear"`). For a grey value that is right. A mask, however, is a decision, and half a lung
+# pixel is not one. We come back to it.
+#
+# ### A random turn, zoom and shift
+#
+# How far may we go? As far as real patients differ, not further:
+
+# %%
+MAX_ANGLE = 0.17  # rotation either way, radians: about 10 degrees, as much as patients lean
+MAX_ZOOM = 0.12  # larger or smaller by this share
+MAX_SHIFT = 0.06  # share of the picture's side
+
+# %% [markdown]
+# The random numbers come from a **stateless** generator: it keeps no memory, and the same seed (two integers) always
+# gives the same numbers. That makes each changed picture repeatable.
+
+# %%
+print(tf.random.stateless_uniform([4], [1, 2], -1, 1).numpy().round(2))
+print(tf.random.stateless_uniform([4], [1, 2], -1, 1).numpy().round(2))
+print(tf.random.stateless_uniform([4], [1, 3], -1, 1).numpy().round(2))
+
+# %% [markdown]
+# Four numbers between -1 and 1: for the angle, the zoom, and the shift to the right and down.
+#
+# One pixel to the right in the new picture is a step in the old one. With angle $\alpha$ and zoom $z$ this step is
+#
+# $$\left(\frac{\cos\alpha}{z},\; \frac{\sin\alpha}{z}\right)$$
+#
+# and a pixel *down* is the same step turned by a right angle. That gives $a$, $b$, $d$ and $e$. The last two numbers,
+# $c$ and $f$, are chosen so that the centre of the old picture lands at the centre plus the shift.
+
+# %%
+def random_transform(seed, size):
+    """Draw a random rotation, zoom and shift about the picture's centre."""
+    angle, zoom, right, down = tf.unstack(tf.random.stateless_uniform([4], seed, -1, 1))
+    step_x = tf.cos(angle * MAX_ANGLE) / (1 + zoom * MAX_ZOOM)
+    step_y = tf.sin(angle * MAX_ANGLE) / (1 + zoom * MAX_ZOOM)
+    centre = (size - 1) / 2
+    x = centre + right * MAX_SHIFT * size
+    y = centre + down * MAX_SHIFT * size
+    start_x = centre - step_x * x + step_y * y
+    start_y = centre - step_y * x - step_x * y
+    return tf.stack([step_x, -step_y, start_x, step_y, step_x, start_y, 0.0, 0.0])
+
+
+# %%
+size = chosen.recipe.image_size
+transform = random_transform([1, 2], size)
+print(transform.numpy().round(2) + 0)
+assert np.allclose(transform, random_transform([1, 2], size))
+assert not np.allclose(transform, random_transform([1, 3], size))
+
+# %% [markdown]
+# ### Picture and masks move together
+#
+# The masks must move exactly as the picture does. The safest way leaves no room for a mistake: stack all of them as
+# **channels of one array**, and move that once.
+
+# %%
+image, masks = scale(first_image, first_masks)
+stacked = tf.concat([image, masks], axis=-1)
+moved = keras.ops.image.affine_transform(stacked, transform, "bilinear", "constant", 0)
+print(stacked.shape, "->", moved.shape)
+
+fractions = tf.reduce_sum(tf.cast((moved[..., 1:] > 0) & (moved[..., 1:] < 1), tf.int32))
+assert fractions > 0
+print("Are there mask values between 0 and 1?", bool(fractions > 0))
+
+# %% [markdown]
+# Here are the fractions again, along the outline of each lung. They are cut at one half: a pixel that is mostly lung
+# is lung.
+
+# %%
+def move_together(image, masks, transform):
+    """Move a picture and its masks by one transform, as channels of one array."""
+    stacked = tf.concat([image, masks], axis=-1)
+    moved = keras.ops.image.affine_transform(stacked, transform, "bilinear", "constant", 0)
+    return moved[..., :1], tf.cast(moved[..., 1:] > 0.5, tf.float32)
+
+
+# %%
+moved_image, moved_masks = move_together(image, masks, transform)
+assert moved_image.shape == image.shape and moved_masks.shape == masks.shape
+assert set(moved_masks.numpy().ravel().tolist()) == {0.0, 1.0}
+
+# %% [markdown]
+# ### The proof
+#
+# A look at one picture is not a proof. Here is a better one: use **a mask as the picture**. If both move together,
+# the moved picture, cut at one half, must be the moved mask again, in every pixel and for every seed.
+
+# %%
+lung = masks[..., :1]
+for number in range(20):
+    as_image, as_masks = move_together(lung, masks, random_transform([number, 0], size))
+    assert np.array_equal(as_image.numpy() > 0.5, as_masks.numpy()[..., :1] > 0.5)
+print("Equal in every pixel, 20 times.")
+
+# %% [markdown]
+# ### The trap
+#
+# Much code on the web calls a random function twice: once for the picture, once for its mask.
+#
+# > **Predict.** Picture and mask are each moved with a transform of their own. What will the outline look like? Will
+# > there be an error message?
+
+# %%
+other = random_transform([7, 7], size)
+_, apart_masks = move_together(image, masks, other)
+as_image, _ = move_together(lung, masks, transform)
+agree = np.sum((as_image.numpy() > 0.5) & (apart_masks.numpy()[..., :1] > 0.5))
+either = np.sum((as_image.numpy() > 0.5) | (apart_masks.numpy()[..., :1] > 0.5))
+print(f"Together: 1.00 of the pixels agree. Apart: {agree / either:.2f}.")
+assert agree < either
+
+# %%
+figure, axes = figures.new_figure(1, 2)
+for axis, drawn, title in zip(axes[0], (moved_masks, apart_masks), ("moved together", "moved apart")):
+    figures.draw_xray(axis, moved_image[..., 0].numpy() * 255, title)
+    figures.draw_outlines(axis, drawn.numpy())
+figures.show(figure, "A turned X-ray twice. Moved together, the outlines follow the lungs; moved apart, the outlines "
+             "lie beside the lungs.")
+
+# %% [markdown]
+# There is no error message. The network trains, the loss falls, and the result is poor: the worst kind of mistake is
+# the silent one. A test like the one above finds it in a second. (Two calls with *equal* seeds can be right, but then
+# the proof matters even more.)
+#
+# ### Why there is no mirror image
+#
+# Mirroring is the best-known augmentation: a mirrored cat is a cat. Is a mirrored chest a chest?
+#
+# > **Predict.** Mirror picture and masks together. Which lung is in channel 0 then?
+
+# %%
+mirrored_image, mirrored_masks = image[:, ::-1], masks[:, ::-1]
+figure, axes = figures.new_figure(1, 2)
+for axis, picture, drawn, title in zip(axes[0], (image, mirrored_image), (masks, mirrored_masks), ("as it is", "mirrored")):
+    figures.draw_xray(axis, picture[..., 0].numpy() * 255, title)
+    for channel in range(2):
+        row, column = np.argwhere(drawn[..., channel].numpy()).mean(axis=0)
+        axis.text(column, row, f"channel {channel}", color="white", ha="center", backgroundcolor="black", fontsize=9)
+figures.show(figure, "An X-ray and its mirror image. In the first, channel 0 is the lung on the viewer's left; in the "
+             "mirror image, channel 0 is the lung on the viewer's right, and the heart points the other way.")
+
+# %%
+def mean_column(mask):
+    return np.argwhere(mask.numpy())[:, 1].mean()
+
+
+assert mean_column(masks[..., 0]) < mean_column(masks[..., 1])
+assert mean_column(mirrored_masks[..., 0]) > mean_column(mirrored_masks[..., 1])
+
+# %% [markdown]
+# Channel 0 should be the lung on the viewer's left. In the mirror image it is on the viewer's right: the patient's
+# right lung has come to the place of the left one. The network would be told two opposite things.
+#
+# Swapping the two channels would mend the labels, but not the anatomy: the heart would then point to the patient's
+# right. That is so in very few people, and a network that is used to it has learned something false. So there is no
+# mirror image in this course.
+#
+# ### Changing the light
+#
+# Exposure, X-ray machine and software make a picture lighter, darker or harder. Three random numbers imitate that:
+#
+# - **gamma**, an exponent: 0 and 1 stay, the grey values between become darker or lighter
+# - **contrast**: the distance from the middle grey 0.5 grows or shrinks
+# - **brightness**: everything goes up or down
+
+# %%
+grey = tf.constant([0.0, 0.25, 0.5, 0.75, 1.0])
+print("gamma 1.4      ", (grey**1.4).numpy().round(2))
+print("contrast + 25 %", ((grey - 0.5) * 1.25 + 0.5).numpy().round(2))
+print("brightness +0.1", (grey + 0.1).numpy().round(2))
+
+# %% [markdown]
+# The last two can leave the range from 0 to 1, so the result is clipped. Masks are not touched: light does not move a
+# lung.
+
+# %%
+MAX_GAMMA = 0.4  # exponent between exp(-0.4) and exp(0.4)
+MAX_CONTRAST = 0.25  # contrast changes by this share
+MAX_BRIGHTNESS = 0.1  # on a scale where black is 0 and white is 1
+
+
+# %%
+def change_light(image, seed):
+    """Change gamma, contrast and brightness of a picture at random, as another machine would."""
+    gamma, contrast, brightness = tf.unstack(tf.random.stateless_uniform([3], seed, -1, 1))
+    image = image ** tf.exp(gamma * MAX_GAMMA)
+    image = (image - 0.5) * (1 + contrast * MAX_CONTRAST) + 0.5 + brightness * MAX_BRIGHTNESS
+    return tf.clip_by_value(image, 0, 1)
+
+
+# %%
+for number in range(3):
+    print(change_light(grey, [number, 0]).numpy().round(2))
+many = np.stack([change_light(grey, [number, 0]) for number in range(100)])
+assert many.min() >= 0 and many.max() <= 1
+assert np.all(np.diff(many, axis=1) >= 0)  # lighter stays lighter
+
+# %% [markdown]
+# ### Both at once
+#
+# The light gets another seed than the movement. With the same seed both would start from the same random numbers, and
+# all pictures turned to the left, say, would be dark.
+
+# %%
+def augment(image, masks, seed):
+    """Make a new training case out of a scaled one: moved with its masks, and lit in another way."""
+    image, masks = move_together(image, masks, random_transform(seed, image.shape[0]))
+    return change_light(image, seed + 1), masks  # another seed: else the light would follow the angle
+
+
+# %%
+figure, axes = figures.new_figure(2, 4, width=2.2, height=2.2)
+figures.draw_xray(axes[0, 0], first_image, "as it is")
+figures.draw_outlines(axes[0, 0], first_masks)
+for number, axis in enumerate(axes.ravel()[1:]):
+    new_image, new_masks = augment(image, masks, tf.constant([number, 0]))
+    figures.draw_xray(axis, new_image[..., 0].numpy() * 255, f"seed {number}")
+    figures.draw_outlines(axis, new_masks.numpy())
+figures.show(figure, "One X-ray as it is and in seven changed versions: turned, shifted, larger or smaller, lighter or "
+             "darker. In each, the outlines follow the lungs.")
+
+# %% [markdown]
+# Eight pictures of one chest. Each could be a real one, and each has an exact mask that nobody had to draw.
+#
+# Only *training* pictures are augmented. Validation and test ask how well the network does on pictures as they come.
+#
+# ## Channels: one recipe, another recipe
+#
+# Our laptop recipe takes grey pictures and gives a mask for each lung. The article's recipe takes three-channel
+# pictures, because it reads grey files as colour, and has one mask for both lungs. A short function serves both. It
+# repeats the grey picture, and it merges the masks with a maximum: lung is where any of them is 1.
+
+# %%
+def match_channels(image, masks, recipe):
+    """Give the network the channels that its recipe asks for."""
+    image = tf.repeat(image, recipe.input_channels, axis=-1)
+    if recipe.output_channels == 1:
+        masks = tf.reduce_max(masks, axis=-1, keepdims=True)
+    return image, masks
+
+
+# %%
+from lungseg_utils.recipes import RECIPES
+
+for name, recipe in RECIPES.items():
+    new_image, new_masks = match_channels(image, masks, recipe)
+    print(f"{name:8} channels: {image.shape[-1]} and {masks.shape[-1]} -> {new_image.shape[-1]} and {new_masks.shape[-1]}")
+    assert np.array_equal(tf.reduce_max(new_masks, axis=-1), tf.reduce_max(masks, axis=-1))
+
+# %% [markdown]
+# ## The whole pipeline
+#
+# Augmentation needs a new seed for each element. `Dataset.random` is a stream of random integers, `batch(2)` makes
+# pairs of them, and `zip` lays the stream of seeds beside the stream of cases.
+
+# %%
+seeds = tf.data.Dataset.random(seed=42).batch(2, drop_remainder=True)
+for pair in seeds.take(2):
+    print(pair.numpy())
+with_seeds = tf.data.Dataset.zip(scaled, seeds)
+print(len(with_seeds.element_spec), "parts: a case, and its pair of integers")
+
+# %% [markdown]
+# Now everything in order. Two things are new, and we measure both further down: `tf.data.AUTOTUNE` lets TensorFlow
+# choose how many elements are worked on at the same time, and `prefetch` prepares the next batch while the network
+# works on this one.
+
+# %%
+def make_dataset(images, masks, recipe, training=False, seed=42):
+    """Build the input pipeline of a recipe."""
+    dataset = tf.data.Dataset.from_tensor_slices((images, masks))
+    if training:
+        dataset = dataset.shuffle(len(images), seed=seed).repeat()
+    dataset = dataset.map(scale)
+    if training and recipe.augment:
+        seeds = tf.data.Dataset.random(seed=seed).batch(2, drop_remainder=True)
+        dataset = tf.data.Dataset.zip(dataset, seeds)
+        dataset = dataset.map(lambda case, pair: augment(*case, pair), tf.data.AUTOTUNE)
+    dataset = dataset.map(lambda image, masks: match_channels(image, masks, recipe))
+    return dataset.batch(recipe.batch_size, drop_remainder=training).prefetch(tf.data.AUTOTUNE)
+
+
+# %%
+recipe = chosen.recipe
+train_batches = make_dataset(training.images, training.masks, recipe, training=True)
+val_batches = make_dataset(validation.images, validation.masks, recipe)
+for name, batches in (("training", train_batches), ("validation", val_batches)):
+    print(f"{name:10}", *[f"{spec.shape} {spec.dtype.name}" for spec in batches.element_spec])
+
+# %% [markdown]
+# The first axis is the batch. In training it has a fixed length; in validation it is open (`None`), because the last
+# batch may be short.
+#
+# > **Predict.** `len(val_batches)` gives the number of validation batches. What can `len(train_batches)` give?
+
+# %%
+try:
+    print(len(train_batches))
+except TypeError as error:
+    print("Training:", error)
+print("Validation:", len(val_batches), "batches for", len(validation.ids), "cases")
+assert len(val_batches) == -(-len(validation.ids) // recipe.batch_size)  # rounded up
+
+# %% [markdown]
+# The training stream never ends. So `fit` will need to be told how long an **epoch** is, the pass after which it
+# validates: as many batches as the training cases fill.
+
+# %%
+steps_per_epoch = len(training.ids) // recipe.batch_size
+print(steps_per_epoch, "steps of", recipe.batch_size, "in an epoch of", len(training.ids), "cases")
+
+# %% [markdown]
+# Now the claims, one by one. Training batches have the right shape, range and values:
+
+# %%
+for images, masks_of_batch in train_batches.take(3):
+    assert images.shape == (recipe.batch_size, size, size, recipe.input_channels)
+    assert masks_of_batch.shape == (recipe.batch_size, size, size, recipe.output_channels)
+    assert 0 <= images.numpy().min() and images.numpy().max() <= 1
+    assert set(masks_of_batch.numpy().ravel().tolist()) == {0.0, 1.0}
+
+# %% [markdown]
+# The same seed gives the same batches, another seed gives others:
+
+# %%
+def first_batch(seed):
+    batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
+    return next(iter(batches))[0].numpy()
+
+
+assert np.array_equal(first_batch(42), first_batch(42))
+assert not np.array_equal(first_batch(42), first_batch(7))
+
+# %% [markdown]
+# Validation shows every case once, in order, unchanged:
+
+# %%
+seen = np.concatenate([images.numpy() for images, _ in val_batches])
+assert np.array_equal(np.round(seen[..., 0] * 255).astype("uint8"), validation.images)
+
+# %% [markdown]
+# ## Where does the time go?
+#
+# A pipeline that is slower than the network makes the network wait. Before making anything faster, measure: the
+# intuition about what is slow is often wrong. The function below reads batches for less than a second and counts
+# pictures. `step` stands for the time that a network would need for each batch.
+
+# %%
+import time
+
+
+def images_per_second(dataset, step=0.0, warm_up=3, seconds=0.7):
+    batches, count = iter(dataset.batch(8)), 0
+    for _ in range(warm_up):  # the first batches also set things up
+        next(batches)
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        count += len(next(batches)[0])
+        time.sleep(step)
+    return count / (time.perf_counter() - start)
+
+
+# %% [markdown]
+# The slowest way first: decode the files again on every pass, as the article's code does. Decoding is done by OpenCV,
+# which is no part of TensorFlow; `numpy_function` calls it all the same. TensorFlow cannot know what such a function
+# returns, so the shapes are set by hand. A few files are enough to measure.
+
+# %%
+from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
+
+few = [case for case in cases if case.id in split["train"][:16]]
+
+
+def read(number):
+    case = few[number]
+    return resize_image(read_grey(case.image), size), resize_masks(read_masks(case), size)
+
+
+def load(number):
+    image, masks = tf.numpy_function(read, [number], [tf.uint8, tf.uint8])
+    return tf.ensure_shape(image, [size, size]), tf.ensure_shape(masks, [size, size, 2])
+
+
+# %%
+files = tf.data.Dataset.range(len(few)).map(load).map(scale)
+image_of_file, _ = next(iter(files))
+assert np.array_equal(image_of_file[..., 0] * 255, arrays.part([few[0].id]).images[0])
+
+# %% [markdown]
+# `cache` keeps what it has seen once: the second pass comes from memory.
+#
+# > **Predict.** Which of these steps matters most: a `cache` behind the files, arrays in memory instead of files, a
+# > `cache` behind the arrays, or augmentation? One of the four gains almost nothing. Which one?
+
+# %%
+def augmented(stream, parallel=None):
+    pairs = tf.data.Dataset.zip(stream, seeds)
+    return pairs.map(lambda case, pair: augment(*case, pair), parallel)
+
+
+memory = dataset.map(scale)
+whole_pass = len(dataset) // 8 + 1  # fills a cache
+plans = {
+    "files, decoded on every pass": (files.repeat(), 1),
+    "files + cache": (files.cache().repeat(), 3),
+    "arrays in memory": (memory.repeat(), 3),
+    "arrays + cache": (memory.cache().repeat(), whole_pass),
+    "arrays, augmented": (augmented(memory.repeat()), 3),
+    "arrays, augmented in parallel": (augmented(memory.repeat(), tf.data.AUTOTUNE), 3),
+}
+
+# %% tags=["nbval-ignore-output"]
+speeds = {name: images_per_second(plan, warm_up=warm_up) for name, (plan, warm_up) in plans.items()}
+slowest = speeds["files, decoded on every pass"]
+for name, speed in speeds.items():
+    print(f"{name:32} {speed:8.0f} images/s  {speed / slowest:6.1f} times the first")
+
+# %% [markdown]
+# How to read the table:
+#
+# - Decoding files is by far the slowest. X-ray files are large, and a file is decoded, checked and made small only to
+#   be thrown away and read again an epoch later. The larger the files, the worse.
+# - **Decode once.** Whether it is a `cache` behind the files or arrays in memory, the gain is large. Notebook 2 did it
+#   for the whole course.
+# - A `cache` behind arrays gains little: they are in memory already. And it costs: it stores floats, four times the
+#   size of bytes. That is why `make_dataset` has none.
+# - Augmentation is now the slow step. It cannot be cached, as the next section shows, but its elements do not depend
+#   on each other, so several processor cores can share it.
+#
+# Your numbers will differ, and on a busy machine neighbours in the table may change places. The large differences
+# stay.
+#
+# ### Prefetch: work while the other one works
+#
+# Without `prefetch`, supply and network take turns: one waits while the other works. With it, the next batch is
+# prepared during the training step. Here the "network" only sleeps, as a processor does that waits for a GPU. Its step
+# is as long as preparing a batch takes.
+#
+# > **Predict.** If both take the same time, how many times faster can it get at best?
+
+# %% tags=["nbval-ignore-output"]
+one_by_one = augmented(memory.repeat())
+step = 8 / speeds["arrays, augmented"]
+without = images_per_second(one_by_one, step)
+ahead = images_per_second(one_by_one.prefetch(16), step)
+print(f"without prefetch {without:6.0f} images/s\nwith prefetch    {ahead:6.0f} images/s, {ahead / without:.1f} times as many")
+
+# %% [markdown]
+# At best twice as fast: two equal parts side by side instead of one after the other. If one part takes much longer
+# than the other, `prefetch` hides the shorter one and gains less. On a laptop *without* a GPU, network and supply share
+# the same cores, so the gain is smaller still. It is largest where a GPU computes.
+#
+# ### A cache in the wrong place
+#
+# `cache` keeps whatever comes before it. So what must be new on every pass has to come *after* it.
+#
+# > **Predict.** One X-ray, augmented, read in two passes. Are the two pictures equal if a `cache` stands behind the
+# > augmentation?
+
+# %%
+one_case = memory.take(1)
+right = augmented(one_case.repeat(2))
+wrong = augmented(one_case).cache().repeat(2)
+for name, stream in (("augmented after repeat", right), ("augmented, then cached", wrong)):
+    first, second = [image.numpy() for image, _ in stream]
+    print(f"{name}: two passes equal? {np.array_equal(first, second)}")
+
+# %% [markdown]
+# With the cache behind it, the augmentation is frozen: every epoch shows the same changed pictures. Again there is no
+# error message. The order to remember:
+#
+# **decode → cache → shuffle → repeat → augment → batch → prefetch**
+#
+# Arrays in memory stand for the first two. The same functions stand in `lungseg_utils.pipeline` for the notebooks that
+# follow.
+
+# %% [markdown]
+# ## Check yourself
+#
+# **1.** A colleague writes `repeat().shuffle(100)` for 1,000 pictures. Name two things that are wrong.
+#
+# <details><summary>Answer</summary>
+#
+# The buffer is a tenth of the stream, so pictures from the end of the list never come early. And shuffling after
+# `repeat` mixes the passes: a picture can come twice before another comes once.
+#
+# </details>
+#
+# **2.** Why is a mask cut at 0.5 after moving, and the picture not?
+#
+# <details><summary>Answer</summary>
+#
+# Interpolation gives values in between. A grey value in between is a sensible grey value. A mask says lung or not, and
+# nothing in between.
+#
+# </details>
+#
+# **3.** Picture and mask are moved with different random numbers. Which number in the training log tells you?
+#
+# <details><summary>Answer</summary>
+#
+# None for sure. The loss falls more slowly and stays higher, but so it does for many reasons. Only a test, such as
+# using a mask as the picture, or a look at the outlines, shows it.
+#
+# </details>
+#
+# **4.** Your GPU is busy half of the time. Decoding is cached. What do you try next?
+#
+# <details><summary>Answer</summary>
+#
+# Parallel `map` for the augmentation and a `prefetch` at the end. Then measure again: perhaps the augmentation itself
+# is too slow.
+#
+# </details>
+#
+# ## Exercises
+#
+# 1. What happens to the share of lung pixels if you set `MAX_ZOOM = 0.6`? Draw the figure with eight pictures again.
+#    Would such patients exist? *Hint: run the cell with the constants, then the figure.*
+# 2. Add noise to `change_light`: a small random number for each pixel. *Hint:
+#    `tf.random.stateless_normal(tf.shape(image), seed) * 0.02`; where must it come, before or after the clipping?*
+# 3. Write a test that finds out whether a pipeline ever mirrors its pictures. *Hint: `mean_column` of the two
+#    channels.*
+#
+# ## Summary
+#
+# - A dataset describes a stream; work is done when elements are read.
+# - Shuffle with a buffer as large as the data, before `repeat`. Full batches in training, every case in validation.
+# - Picture and masks move as channels of one array; masks are cut at 0.5 afterwards; no mirror images of chests.
+# - A picture that is its own mask proves that both move together. Mistakes in a pipeline are silent, so test it.
+# - Measure first. Decode once, augment in parallel, prefetch.
+#
+# **Next:** [notebook 5](05_unet.ipynb) builds the network that takes these batches.
