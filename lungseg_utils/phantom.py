@@ -294,7 +294,7 @@ def _lung_border(rng: Rng, side: int, wide: float, apex: float, heart: float) ->
     medial[:, 0] = 0.11 + (medial[:, 0] - 0.11) * np.where(medial[:, 1] > 0.4, heart, 1)
     if side == 1:
         medial[:, 0] += u(*KNOB) * np.exp(-(((medial[:, 1] - 0.25) / 0.06) ** 2))
-    upper = np.r_[OUTER, SUMMIT] * (1, 1)
+    upper = np.r_[OUTER, SUMMIT]
     upper[:, 0] *= np.interp(upper[:, 1], (0, 0.5), (apex, 1))
     points = np.r_[upper, medial]
     for rate, size in WAVES:

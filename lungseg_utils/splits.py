@@ -106,7 +106,10 @@ def load_split(path: Path, cases: Sequence[Case]) -> dict[str, list[str]]:
     path = Path(path)
     try:
         split = json.loads(path.read_text(encoding="utf-8"))
-        split = {part: [str(case_id) for case_id in split[part]] for part in PARTS}
+        split = {part: split[part] for part in PARTS}
+        for ids in split.values():
+            if not isinstance(ids, list) or not all(isinstance(case_id, str) for case_id in ids):
+                raise TypeError(ids)
     except OSError as error:
         raise DatasetError(f"Cannot open the split {path}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -75,7 +75,7 @@ model = model_for(recipe)
 compile_model(model, recipe, steps_per_epoch=len(training.ids) // recipe.batch_size)
 
 # %% [markdown]
-# A step has four parts. First: **predict**, and measure the **loss**. TensorFlow watches ("tape") what is computed,
+# A step has four parts. The first two: **predict**, and measure the **loss**. TensorFlow watches ("tape") what is computed,
 # so that it can go back through it. `training=True` tells batch normalisation to use the statistics of this batch.
 
 # %% tags=["nbval-ignore-output"]
@@ -153,7 +153,7 @@ import dataclasses
 
 from lungseg_utils.images import Arrays
 
-every = recipe.image_size // 32  # keep each so manieth pixel
+every = recipe.image_size // 32  # keep one pixel in so many
 tiny = dataclasses.replace(recipe, image_size=32, base_filters=2, depth=2, batch_size=4, epochs=4, patience=None)
 tiny_arrays = Arrays(arrays.ids, arrays.images[:, ::every, ::every], arrays.masks[:, ::every, ::every])
 tiny_split = {"train": split["train"][:16], "val": split["val"][:8]}

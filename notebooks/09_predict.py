@@ -1,0 +1,671 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,-jupytext.text_representation.jupytext_version
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 9 · Predicting, and how far to trust it
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/09_predict.ipynb)
+#
+# The network is trained and lies in a file. Now it has to prove itself: on X-rays that took no part in anything so
+# far, at their own size, lung by lung, and in millimetres. At the end you know how good it is, where it fails, and
+# what it must not be used for.
+#
+# **You will be able to**
+#
+# - load a trained network in a fresh program, safely
+# - turn its probabilities into clean masks at the X-ray's own size
+# - report scores with their spread, and look at the worst cases
+# - compare with a baseline, choose a threshold honestly, and look into groups of patients
+# - say what such a result does not prove
+#
+# **Time on two cores:** not measured yet
+#
+# **Needs:** the trained model of notebook 8 (it is trained if it is missing, which takes some minutes). **Leaves
+# behind:** `scores.csv` in the run folder.
+
+# %% tags=["nbval-ignore-output"]
+import sys
+
+if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
+    get_ipython().run_line_magic("pip", "install -q --no-deps git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
+
+# %%
+import lungseg_utils.quiet  # TensorFlow without its start-up messages
+
+import keras
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils import course
+
+chosen = course.start()
+cases = course.cases_ready(chosen)
+arrays = course.arrays_ready(chosen, cases)
+split = course.split_ready(chosen, cases)
+model_file = course.model_ready(chosen, cases)
+
+# %% [markdown]
+# ## From the disk
+#
+# A `.keras` file holds the layers, the weights, and the *names* of the loss and the metrics. Ours are not part of
+# Keras. How does Keras find the function behind such a name? We registered them in notebook 6, so importing their
+# module is enough.
+#
+# Older code needed more: the article's `.h5` file can only be loaded by handing over each own function as a "custom
+# object". If one is forgotten, loading stops with an error.
+
+# %%
+from pathlib import Path
+
+import lungseg_utils.losses  # registers our loss and metrics
+
+
+def load_model(path):
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path} is not there. Train a model first: notebook 8 does, or `make course`.")
+    return keras.models.load_model(path)
+
+
+model = load_model(model_file)
+print("expects", model.input_shape[1:], "and gives", model.output_shape[1:])
+
+# %%
+try:
+    load_model("forgotten.keras")
+except FileNotFoundError as error:
+    print(error)
+
+# %% [markdown]
+# ### Is it safe to load a file from somebody else?
+#
+# A model file can contain a piece of Python, in a `Lambda` layer. Loading such a file would *run* it. Keras refuses
+# this unless you switch its **safe mode** off. Leave it on.
+
+# %%
+import tempfile
+
+folder = tempfile.TemporaryDirectory()
+stranger = Path(folder.name) / "stranger.keras"
+keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x)]).save(stranger)
+
+try:
+    load_model(stranger)
+    raise AssertionError("the file was loaded")
+except ValueError as error:
+    print("Refused." if "unsafe" in str(error).lower() else error)
+
+# %% [markdown]
+# ## Probabilities
+#
+# A network must be fed as it was fed in training: grey values between 0 and 1, and as many channels as it expects.
+# Here it is step by step for one X-ray. We use **validation** cases for now. The test cases stay locked away until
+# everything is decided.
+
+# %%
+import numpy as np
+
+by_id = {case.id: case for case in cases}
+val, val_cases = arrays.part(split["val"]), [by_id[case_id] for case_id in split["val"]]
+
+one = val.images[:1]
+print("stored:       ", one.shape, one.dtype)
+one = one[..., np.newaxis].astype("float32") / 255
+one = np.repeat(one, model.input_shape[-1], axis=-1)
+print("for the model:", one.shape, one.dtype)
+assert 0 <= one.min() and one.max() <= 1
+
+# %%
+def predict_probabilities(model, images, batch_size=8):
+    inputs = images[..., np.newaxis].astype("float32") / 255
+    inputs = np.repeat(inputs, model.input_shape[-1], axis=-1)
+    return model.predict(inputs, batch_size=batch_size, verbose=0)
+
+
+probabilities = predict_probabilities(model, val.images)
+print(probabilities.shape[1:], probabilities.dtype)
+assert 0 <= probabilities.min() and probabilities.max() <= 1
+
+# %% [markdown]
+# The last axis holds one channel per mask. With two channels, the first is the lung on the viewer's left (the
+# patient's right lung), the second the other one. A model of the recipe `article` has one channel for both.
+#
+# Now two checks. Does a file that is saved and loaded again predict the same, to the last bit?
+
+# %%
+model.save(Path(folder.name) / "copy.keras")
+again = predict_probabilities(load_model(Path(folder.name) / "copy.keras"), val.images[:4], batch_size=4)
+assert np.array_equal(again, predict_probabilities(model, val.images[:4], batch_size=4))
+print("The same, bit for bit.")
+
+# %% [markdown]
+# > **Predict.** Does the prediction for an X-ray depend on the other X-rays in its batch?
+
+# %%
+alone = predict_probabilities(model, val.images[:1])
+in_company = predict_probabilities(model, val.images[:4])[:1]
+print("when predicting, it depends on them:", not np.allclose(alone, in_company, atol=1e-3))
+
+inputs = np.repeat(val.images[:4, ..., np.newaxis].astype("float32") / 255, model.input_shape[-1], axis=-1)
+alone, in_company = model(inputs[:1], training=True).numpy(), model(inputs, training=True).numpy()[:1]
+print("in training mode, it does:          ", not np.allclose(alone, in_company, atol=1e-3))
+
+# %% [markdown]
+# When predicting, batch normalisation uses the statistics that it collected during training: every X-ray is on its
+# own. In training mode it uses those of the batch. A prediction made by mistake in training mode changes with its
+# company, which nobody would want in a hospital. `predict` takes care of it.
+
+# %%
+from lungseg_utils import figures
+from lungseg_utils.images import read_grey, read_masks
+
+# %% tags=["nbval-ignore-output"]
+figure, axes = figures.new_figure(1, 2)
+figures.draw_xray(axes[0, 0], val.images[0], "X-ray, at the model's size")
+picture = axes[0, 1].imshow(probabilities[0].max(axis=-1), cmap="viridis", vmin=0, vmax=1)
+axes[0, 1].set_title("probability of lung", fontsize=10)
+axes[0, 1].set_axis_off()
+figure.colorbar(picture, ax=axes[0, 1], shrink=0.8)
+figures.show(figure, "A chest X-ray, and beside it the predicted probability as colours: near one inside two lungs, "
+             "near zero outside, and in between only in a thin seam along the outlines.")
+
+# %% [markdown]
+# The network is sure nearly everywhere. It doubts along the outline, where a person would doubt too.
+
+# %% [markdown]
+# ## Enlarge first, then cut
+#
+# The picture that the network sees is smaller than the file. The mask must have the file's size. There are two ways:
+#
+# - cut the probabilities at 0.5, then enlarge the small mask
+# - enlarge the probabilities, then cut
+#
+# > **Predict.** Which way gives the better outline? The pixels of the small picture are the same for both.
+#
+# First on a circle whose right answer we know. Its small version, 16 pixels wide, has fractions along the edge, as
+# probabilities do.
+
+# %%
+import cv2
+
+from lungseg_utils.scores import dice
+
+rows, columns = np.mgrid[:256, :256] + 0.5
+circle = ((rows - 128) ** 2 + (columns - 128) ** 2 < 90**2).astype("uint8")
+small = cv2.resize(circle.astype("float32"), (16, 16), interpolation=cv2.INTER_AREA)
+
+cut_first = cv2.resize((small > 0.5).astype("uint8"), (256, 256), interpolation=cv2.INTER_NEAREST)
+enlarge_first = (cv2.resize(small, (256, 256), interpolation=cv2.INTER_LINEAR) > 0.5).astype("uint8")
+print(f"Dice: cut first {dice(circle, cut_first):.3f}, enlarge first {dice(circle, enlarge_first):.3f}")
+
+# %%
+figure, axes = figures.new_figure(1, 3, width=2.4, height=2.6)
+for each, mask, title in zip(axes[0], (small, cut_first, enlarge_first), ("small", "cut first", "enlarge first")):
+    figures.draw_xray(each, 255 * mask, title)
+figures.show(figure, "Three pictures of a white circle: a coarse one with grey steps along its edge, one cut first "
+             "with stairs all around, and one enlarged first, which is nearly as round as a circle.")
+
+# %% [markdown]
+# Cutting throws the fractions away, and no enlarging brings them back. They say where *within* a pixel the edge runs.
+# Now the same with our network, on the validation X-rays:
+
+# %%
+def cut_then_enlarge(probabilities, height, width):
+    mask = (probabilities.max(axis=-1) > 0.5).astype("uint8")
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def enlarge_then_cut(probabilities, height, width):
+    enlarged = cv2.resize(probabilities.max(axis=-1), (width, height), interpolation=cv2.INTER_LINEAR)
+    return (enlarged > 0.5).astype("uint8")
+
+
+# %% tags=["nbval-ignore-output"]
+true_masks = [read_masks(case).max(axis=-1) for case in val_cases]
+for way in (cut_then_enlarge, enlarge_then_cut):
+    scores = [dice(true, way(each, *true.shape)) for true, each in zip(true_masks, probabilities)]
+    print(f"{way.__name__:17} mean Dice {np.mean(scores):.4f}")
+
+# %% [markdown]
+# A small gain, and it costs nothing. (If the files have the size of the network's pictures, the two ways are one.)
+
+# %% [markdown]
+# ## Cleaning up
+#
+# A network decides pixel by pixel. It does not know that a person has one lung on each side, in one piece and without
+# holes. We do. A **connected component** is a set of mask pixels that hang together:
+
+# %%
+toy = np.array([[1, 1, 1, 0, 0, 0],
+                [1, 0, 1, 0, 0, 1],
+                [1, 1, 1, 0, 0, 1],
+                [0, 0, 0, 0, 0, 0]], dtype="uint8")
+count, labels, stats, _ = cv2.connectedComponentsWithStats(toy)
+print(labels)
+print("areas:", stats[:, cv2.CC_STAT_AREA], "(the first one is the background)")
+
+# %% [markdown]
+# Keep the largest ones, and fill their holes:
+
+# %%
+from scipy import ndimage
+
+
+def clean(mask, parts=1):
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype("uint8"))
+    areas = stats[1:, cv2.CC_STAT_AREA]  # label 0 is the background
+    largest = 1 + np.argsort(areas)[::-1][:parts]
+    return ndimage.binary_fill_holes(np.isin(labels, largest)).astype("uint8")
+
+
+print(clean(toy))
+assert clean(toy).sum() == 9 and clean(toy, parts=2).sum() == 11
+assert clean(np.zeros((4, 6), "uint8")).sum() == 0, "an empty mask stays empty"
+
+# %% [markdown]
+# On a lung: we spoil a true mask with an invented blob outside and a hole inside, and clean it.
+#
+# > **Predict.** The blob is small beside the lung. Which score suffers more from it, the Dice coefficient or HD95?
+
+# %%
+lung = read_masks(val_cases[0])[..., 0]
+height, width = lung.shape
+spoiled = lung.copy()
+cv2.circle(spoiled, (width - width // 12, height // 12), width // 40, 1, thickness=-1)
+inside = np.argwhere(ndimage.binary_erosion(lung, iterations=width // 40))
+row, column = inside[len(inside) // 2].tolist()
+cv2.circle(spoiled, (column, row), width // 50, 0, thickness=-1)
+assert clean(spoiled).tolist() == lung.tolist()
+
+# %%
+from lungseg_utils.cases import pixel_spacing
+from lungseg_utils.scores import hd95, outline_distances
+
+spacing = pixel_spacing(val_cases[0], height, width) or (1.0, 1.0)
+for name, mask in (("spoiled", spoiled), ("cleaned", clean(spoiled))):
+    print(f"{name}: Dice {dice(lung, mask):.3f}, HD95 {hd95(outline_distances(lung, mask, spacing)):.1f} mm")
+
+# %%
+figure, axes = figures.new_figure(1, 2, width=2.6)
+figures.draw_xray(axes[0, 0], 255 * spoiled, "spoiled")
+figures.draw_xray(axes[0, 1], 255 * clean(spoiled), "cleaned")
+figures.show(figure, "The white mask of one lung twice: first with a round blob in the far upper corner and a hole "
+             "inside, then without both.")
+
+# %% [markdown]
+# The Dice coefficient hardly notices, because it counts area. The distance does notice: a blob far away has an outline
+# of its own, far from the true one.
+#
+# Cleaning can also do harm. A lung that is truly cut in two (by a thick dense band, for example) loses one part. Look
+# at what was removed when it is much.
+
+# %% [markdown]
+# ## From probabilities to masks
+#
+# All of it together. With one channel for both lungs there are two parts to keep.
+
+# %%
+def to_masks(probabilities, height, width, threshold=0.5):
+    count = probabilities.shape[-1]
+    masks = []
+    for channel in range(count):
+        enlarged = cv2.resize(probabilities[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+        masks.append(clean(enlarged > threshold, parts=2 if count == 1 else 1))
+    return np.stack(masks, axis=-1)
+
+
+masks = to_masks(probabilities[0], height, width)
+assert masks.shape == (height, width, model.output_shape[-1]) and set(np.unique(masks)) <= {0, 1}
+print(masks.shape, masks.dtype)
+
+# %% [markdown]
+# ## Which threshold?
+#
+# Why cut at 0.5, and not at 0.3? Let us try several, still on the validation cases. To choose on the test cases would
+# make the test too easy: the chosen threshold would fit their luck.
+#
+# > **Predict.** How much will the Dice coefficient change between 0.3 and 0.7?
+
+# %%
+thresholds = np.arange(1, 10) / 10
+enlarged = [cv2.resize(each.max(axis=-1), true.shape[::-1]) for true, each in zip(true_masks, probabilities)]
+curve = [np.mean([dice(true, each > threshold) for true, each in zip(true_masks, enlarged)])
+         for threshold in thresholds]
+
+# %% tags=["nbval-ignore-output"]
+figure, axes = figures.new_figure(width=4.5, height=3)
+axes[0, 0].plot(thresholds, curve, "o-", color="black")
+axes[0, 0].set(xlabel="threshold", ylabel="mean Dice on validation", xticks=thresholds)
+figures.show(figure, "Mean Dice coefficient of the validation cases over nine thresholds: a flat hill whose top lies "
+             "near the middle and whose sides fall off slowly.")
+print(f"best threshold on validation: {thresholds[np.argmax(curve)]:.1f}; "
+      f"it gains {max(curve) - curve[4]:.4f} over 0.5")
+
+# %% [markdown]
+# The top of the hill is flat: the network is sure nearly everywhere, so only the seam of the outline moves. When the
+# gain is this small, keep 0.5, which needs no explanation. A curve with its top far from the middle would be a sign
+# of a network trained with a loss that punishes one kind of mistake more than the other.
+
+# %% [markdown]
+# ## The test
+#
+# Everything is decided. Now, once, the test cases. First look, then measure. The article shows its predictions in
+# three pictures: X-ray, true mask, predicted mask.
+
+# %%
+test, test_cases = arrays.part(split["test"]), [by_id[case_id] for case_id in split["test"]]
+assert not {case.patient for case in test_cases} & {by_id[name].patient for name in split["train"] + split["val"]}
+
+# %% tags=["nbval-ignore-output"]
+figure, axes = figures.new_figure(3, 3, width=2.4, height=2.5)
+for line, case, each in zip(axes, test_cases, predict_probabilities(model, test.images[:3])):
+    image, true = read_grey(case.image), read_masks(case)
+    figures.draw_xray(line[0], image, case.id)
+    figures.draw_xray(line[1], 255 * true.max(axis=-1), "truth")
+    figures.draw_xray(line[2], 255 * to_masks(each, *image.shape).max(axis=-1), "prediction")
+figures.show(figure, "Three rows of three pictures: a chest X-ray, the true mask of its two lungs in white on black, "
+             "and the predicted mask, which looks nearly the same.")
+
+# %% [markdown]
+# They look alike. But two masks side by side always look alike: the eye does not see a shift of some pixels. That is
+# why we measure, and why we draw outlines over the X-ray further below.
+#
+# The scores of notebook 6, all at once, for one pair of masks:
+
+# %%
+from lungseg_utils.scores import assd, iou, precision, recall
+
+
+def score_masks(true, predicted, spacing_mm):
+    distances = outline_distances(true, predicted, spacing_mm) if spacing_mm else np.empty(0)
+    return {
+        "dice": dice(true, predicted),
+        "iou": iou(true, predicted),
+        "precision": precision(true, predicted),
+        "recall": recall(true, predicted),
+        "assd_mm": assd(distances),
+        "hd95_mm": hd95(distances),
+    }
+
+
+for name, value in score_masks(lung, spoiled, spacing).items():
+    print(f"{name:10} {value:.3f}")
+
+# %% [markdown]
+# For one X-ray: a row for each lung, and a row for both merged. A model that merges the lungs has the last one only.
+
+# %%
+from lungseg_utils.scores import LUNGS
+
+
+def score_case(case, true, predicted, spacing_mm):
+    pairs = {}
+    if predicted.shape[-1] == 2:
+        pairs = {lung: (true[..., side], predicted[..., side]) for side, lung in enumerate(LUNGS[:2])}
+    pairs["both"] = (true.max(axis=-1), predicted.max(axis=-1))
+    about = {"id": case.id, "finding": case.finding, "sex": case.sex, "age": case.age}
+    return [{**about, "lung": lung, **score_masks(*pair, spacing_mm)} for lung, pair in pairs.items()]
+
+
+# %% [markdown]
+# And for a list of cases. The truth is read at the file's own size, and the prediction is brought to that size.
+
+# %%
+from tqdm import tqdm
+
+
+def evaluate(model, cases, images):
+    rows = []
+    for case, probabilities in zip(tqdm(cases, "scoring", leave=False), predict_probabilities(model, images)):
+        true = read_masks(case)
+        height, width = true.shape[:2]
+        predicted = to_masks(probabilities, height, width)
+        rows += score_case(case, true, predicted, pixel_spacing(case, height, width))
+    return rows
+
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.scores import write_scores
+
+rows = evaluate(model, test_cases, test.images)
+write_scores(rows, chosen.run / "scores.csv")
+print(rows[-1])
+
+# %%
+assert {row["id"] for row in rows} == set(split["test"])
+assert all(0 <= row["dice"] <= 1 for row in rows)
+print(f"{len(rows)} rows: {len(test_cases)} cases, {len(rows) // len(test_cases)} rows each")
+
+# %% [markdown]
+# A mean alone hides too much. We report the mean, the standard deviation (SD) *over images*, the median, and the
+# worst case. For one lung the first two are quickly made:
+
+# %% tags=["nbval-ignore-output"]
+both = [row for row in rows if row["lung"] == "both"]
+values = np.array([row["dice"] for row in both])
+print(f"Dice, both lungs: {values.mean():.4f} ± {values.std(ddof=1):.4f} (mean ± SD over {len(values)} images)")
+
+# %% [markdown]
+# `summarise` in `lungseg_utils.scores` does it for each lung and each score. Distances are in millimetres; for them
+# the worst case is the largest.
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.scores import format_summary, summarise
+
+print(format_summary(summarise(rows)))
+
+# %% [markdown]
+# Do not compare this Dice with the article's 0.9002: that one is *soft*, pooled over batches of two, on validation
+# images that had chosen the checkpoint, with three of the patients of its test images in training too. Ours is *hard*,
+# per image, at the file's size, on patients that are new. Notebook 6 shows how far these two scales lie apart.
+#
+# Every image is a point:
+
+# %% tags=["nbval-ignore-output"]
+figure, axes = figures.new_figure(width=5.5, height=3)
+for lung, marker in zip(LUNGS, "<>o"):
+    values = sorted(row["dice"] for row in rows if row["lung"] == lung)
+    axes[0, 0].plot(range(1, len(values) + 1), values, marker, label=lung, fillstyle="none")
+axes[0, 0].set(xlabel="test cases, each lung sorted from worst to best", ylabel="Dice")
+axes[0, 0].legend()
+figures.show(figure, "Dice coefficient of each test case as points sorted from worst to best, with one marker for each "
+             "lung and one for both: a long plateau, and at the left end a few cases that are clearly worse.")
+
+# %% [markdown]
+# ## The worst cases
+#
+# The mean says how good the network usually is. The worst cases say what can go wrong. True outlines are solid,
+# predicted ones dashed.
+
+# %% tags=["nbval-ignore-output"]
+worst = sorted(both, key=lambda row: row["dice"])[:3]
+
+figure, axes = figures.new_figure(1, 3, width=3.4, height=3.6)
+for each, row in zip(axes[0], worst):
+    image, true = read_grey(by_id[row["id"]].image), read_masks(by_id[row["id"]])
+    predicted = predict_probabilities(model, arrays.part([row["id"]]).images)[0]
+    figures.draw_xray(each, image, f"{row['id']}: Dice {row['dice']:.3f}")
+    figures.draw_outlines(each, true)
+    figures.draw_outlines(each, to_masks(predicted, *image.shape), figures.PREDICTION)
+figures.show(figure, "The three test cases with the lowest Dice coefficient; solid lines are the true outlines and "
+             "dashed lines the predicted ones, which leave the true ones in some places.")
+
+# %% [markdown]
+# Look at each and ask: where do the lines part? At the heart, at the diaphragm, at a finding, at the top? Are the
+# mistakes random, or always of the same kind? Mistakes of one kind can be mended, with more training cases of that
+# kind for instance. And sometimes it is the truth that you would rather correct.
+
+# %% [markdown]
+# ## Better than what?
+#
+# Is this good? A number needs something to stand beside. Notebook 6 had a **baseline** that does not look at the X-ray
+# at all: the mean of all training masks, cut at 0.5.
+
+# %%
+mean_mask = arrays.part(split["train"]).masks.mean(axis=0).astype("float32")
+baseline = [dice(read_masks(case).max(axis=-1), to_masks(mean_mask, *read_grey(case.image).shape).max(axis=-1))
+            for case in test_cases]
+
+# %% tags=["nbval-ignore-output"]
+gain = np.array([row["dice"] for row in both]) - baseline
+print(f"mean Dice: baseline {np.mean(baseline):.4f}, network {np.mean([row['dice'] for row in both]):.4f}")
+print(f"the network is better in {np.sum(gain > 0)} of {len(gain)} cases")
+assert np.mean(gain) > 0, "a network that looks at the X-ray should beat one that does not"
+
+# %% [markdown]
+# The baseline is not bad: chests resemble each other. It is the reason why a Dice coefficient of 0.8 is nothing to be
+# proud of here. What counts is the distance from it, case by case.
+
+# %% [markdown]
+# ## For whom does it work?
+#
+# A good mean can hide a group for which the network fails. So we split the cases by finding, sex and age.
+#
+# The groups are small, and a mean of few images is uncertain. A rough measure of how uncertain: the **standard
+# error**, SD divided by the square root of the number of images. A difference between two groups that is smaller than
+# about two standard errors may well be chance.
+
+# %%
+def print_groups(name, groups):
+    for group in sorted({str(each) for each in groups}):
+        values = np.array([row["dice"] for row, each in zip(both, groups) if str(each) == group])
+        if len(values) < 5:
+            print(f"{name:8} {group:12} n = {len(values):2}  too few to say anything")
+            continue
+        error = values.std(ddof=1) / len(values) ** 0.5
+        print(f"{name:8} {group:12} n = {len(values):2}  Dice {values.mean():.4f} ± {2 * error:.4f}, "
+              f"worst {values.min():.4f}{'  (small group)' if len(values) < 15 else ''}")
+
+
+# %% tags=["nbval-ignore-output"]
+print_groups("finding", [{None: "unknown", 0: "no", 1: "yes"}[row["finding"]] for row in both])
+print_groups("sex", [row["sex"] or "unknown" for row in both])
+print_groups("age", ["unknown" if row["age"] is None else "under 18" if row["age"] < 18 else
+                     "18 to 49" if row["age"] < 50 else "50 and more" for row in both])
+
+# %% [markdown]
+# Read it with care:
+#
+# - Few images: one difficult case moves a mean. The numbers after ± say how much (two standard errors).
+# - Many comparisons: with seven groups, one of them looks special by chance sooner or later.
+# - Groups overlap: if older patients have more findings, a difference "by age" may be one "by finding".
+# - In the drawn X-rays, sex and age are labels that have little to do with the picture. In real ones they have much:
+#   breast tissue, body size, hearts that grow wider with age.
+#
+# A group that is missing altogether does not show up in this table at all. That is the more dangerous kind of gap.
+
+# %% [markdown]
+# ## It always answers
+#
+# What does the network say about a picture that is unlike everything it has seen? Three examples that occur in real
+# archives: black and white exchanged (some machines store it that way), an X-ray lying on its side, and no X-ray at
+# all.
+#
+# > **Predict.** Will it refuse? Will its probabilities be near 0.5, as a sign of doubt?
+
+# %% tags=["nbval-ignore-output"]
+strange = {"as it should be": test.images[:8], "black and white exchanged": 255 - test.images[:8],
+           "lying on its side": np.rot90(test.images[:8], axes=(1, 2)), "even grey": np.full_like(test.images[:8], 128)}
+for name, images in strange.items():
+    each = predict_probabilities(model, np.ascontiguousarray(images)).max(axis=-1)
+    print(f"{name:26} {np.mean(each > 0.5):6.1%} called lung,  {np.mean((each > 0.1) & (each < 0.9)):6.1%} in doubt")
+
+# %% [markdown]
+# It does not refuse. Nothing in its training taught it to say "this is not a chest X-ray as I know them". Whoever
+# uses a network must check what goes in: from which machine, in which position, of which patients.
+
+# %% [markdown]
+# ## What it must not be used for
+#
+# **It is not a medical device.** Nobody has tested or approved it for patients, and it must not take part in any
+# decision about a person. Besides:
+#
+# - *Other machines.* It has seen one kind of picture. Another hospital's grey values, markers and cables are new to it.
+# - *Lying patients, portable X-rays, children.* All cases here stand upright, and nearly all are adults. In a child the
+#   chest has other proportions; in a lying patient the heart is wider and fluid spreads.
+# - *Diseases that hide the lung.* Where a lung is white because of fluid or collapse, the outline is a matter of
+#   convention. Ask first what the outline is to be used for.
+# - *Measuring.* A mask of a projection is not a volume, and this one leaves out the lung behind heart and diaphragm.
+# - *Drawn X-rays prove nothing about real ones.* If you work with the drawn set, your scores say that the network can
+#   undo a drawing program. They are a test of your code and of your understanding. Only scores on real X-rays say
+#   something about real X-rays, and only about those that resemble them.
+#
+# What would make it more trustworthy? Test cases from other hospitals, more than one person drawing the truth (two
+# people differ as well, and no network can be judged more finely than that), and a look at every failure.
+#
+# The command line scores your model on any folder in the layout of notebook 2, real X-rays for example:
+#
+# ```
+# python -m lungseg_utils evaluate path/to/best.keras path/to/MontgomerySet
+# ```
+
+# %%
+folder.cleanup()
+
+# %% [markdown]
+# ## Check yourself
+#
+# **1.** You cut at 0.5, enlarge the mask smoothly, and cut again. Is this as good as enlarging first?
+#
+# <details><summary>Answer</summary>
+#
+# No. The stairs become rounder, but the first cut has thrown away where within its pixel the edge runs. Smoothing
+# cannot know it.
+#
+# </details>
+#
+# **2.** A friend tries nine thresholds on the test cases and reports the best Dice. What is wrong, and what could be
+# done instead?
+#
+# <details><summary>Answer</summary>
+#
+# The threshold was fitted to the test cases, so their score is too good. Choose it on the validation cases, then
+# measure once on the test cases.
+#
+# </details>
+#
+# **3.** Two networks have the same mean Dice. One has an HD95 that is three times as large. What may be going on?
+#
+# <details><summary>Answer</summary>
+#
+# The second may have few but far mistakes: stray blobs, or a part of a lung that is missing. They have little area,
+# so the Dice coefficient hardly sees them.
+#
+# </details>
+#
+# **4.** Dice is 0.981 for women (n = 9) and 0.977 for men (n = 11). Is the network unfair to men?
+#
+# <details><summary>Answer</summary>
+#
+# It cannot be said. With so few images the means are uncertain by about as much as they differ. It needs more cases,
+# and a look at what else differs between the two groups.
+#
+# </details>
+#
+# ## Exercises
+#
+# 1. Evaluate without cleaning, and compare Dice and HD95. *Hint: write a `to_masks` without `clean`, and run the
+#    cell of `evaluate` again.*
+# 2. Average two predictions: of the X-ray, and of the X-ray shifted by two pixels (shifted back afterwards). Does
+#    the Dice on validation get better? *Hint: `np.roll(images, 2, axis=2)`.*
+# 3. Find the validation case in which most pixels are in doubt (probability between 0.1 and 0.9) and look at it. Is it
+#    also the one with the lowest Dice? *Hint: `np.argmax` over the share of such pixels.*
+#
+# ## Summary
+#
+# - A `.keras` file with registered functions loads in any program, with safe mode on.
+# - Enlarge the probabilities, then cut, then clean; choose on validation, report on test.
+# - Report per image and lung, with spread and worst case, beside a baseline.
+# - Look at the failures and into the groups, and say how small they are.
+# - The network always answers. Where it may be trusted is for you to find out and to say.
+#
+# This was the last notebook. You have gone the whole way, from files to outlines and to what they are worth.
+#
+# **Next:** choose real X-rays or the other recipe at the end of [notebook 1](01_setup.ipynb), and go the way again.
