@@ -1,8 +1,8 @@
 """Losses and training metrics (notebook 6).
 
 Each is registered with Keras, so that a saved model finds them again when it is loaded. Arguments are batches
-(batch, height, width, channels): `y_true` holds 0 and 1, `y_pred` probabilities in [0, 1]. Those that return
-one value per image let Keras take a true mean over images, however short the last batch is.
+(batch, height, width, channels), float32: `y_true` holds 0 and 1, `y_pred` probabilities in [0, 1]. Those that
+return one value per image let Keras take a true mean over images, however short the last batch is.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)

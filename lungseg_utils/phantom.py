@@ -735,7 +735,7 @@ def _start_worker() -> None:
 
 def _draw_cases(folder: Path, plans: list[_Plan], size: int, workers: int) -> None:
     """Draw all cases. Whoever draws writes the files, so no pictures gather in memory."""
-    with tqdm(total=len(plans), desc="drawing X-rays", unit="case") as bar:
+    with tqdm(total=len(plans), desc="drawing X-rays", unit="case", leave=False) as bar:
         if workers == 1:
             for plan in plans:
                 _draw_case(folder, plan, size)

@@ -26,7 +26,7 @@
 # - name the lungs without mistaking left for right
 # - resize images and masks rightly, and measure what the wrong way costs
 #
-# **Time on two cores:** about 1 minute
+# **Time on two cores:** about half a minute
 #
 # **Needs:** nothing; the X-rays are drawn if they are not there yet. **Leaves behind:** all cases as arrays, decoded
 # once, in the cache that the next notebooks read.
@@ -113,7 +113,7 @@ assert image.dtype == "uint8"
 
 # %% [markdown]
 # - The shape is (height, width): rows first, then columns. Row 0 is at the *top*. `image[10, 300]` is in the
-#   eleventh row, far to the right.
+#   eleventh row and the 301st column, for counting begins at 0.
 # - `uint8` is a whole number from 0 to 255 in one byte: 0 is black, 255 is white. Each of these steps is a **grey
 #   level**.
 #
@@ -157,8 +157,9 @@ except TypeError as error:
     print(error)
 
 # %% [markdown]
-# In a loop over hundreds of files, good luck. Our reader shall stop at once and name the file. It is made of three
-# steps. The first, `read_bytes` from the course's library, opens the file and checks that it is whole:
+# In a loop over hundreds of files, you would have to search. Our reader shall stop at once and name the file. It is
+# made of three steps. The first, `read_bytes` from the course's library, opens the file and checks that it is
+# whole:
 
 # %%
 from lungseg_utils.images import read_bytes
@@ -261,8 +262,8 @@ print(a + b)
 
 # %% [markdown]
 # The sum **wraps**: it starts again at 0, as a clock does, and NumPy says nothing. 510 - 256 is 254. The article
-# divides by the largest value and keeps what is above 0.5, and 254 / 255 is; it got away with it. But some sets
-# store masks as 0 and 1:
+# divides by the largest value and keeps what is above 0.5, and 254 / 255 is, so there it does no harm. But some
+# sets store masks as 0 and 1:
 
 # %%
 total = a // 255 + b // 255
@@ -332,7 +333,8 @@ assert masks.shape == (height, width, 2)
 #
 # ### Could a threshold do it?
 #
-# Lungs are dark. So why train a network, and not just say "lung is what is darker than some grey level"?
+# Lungs are darker than what surrounds them. So why train a network, and not just say "lung is what is darker than
+# some grey level"?
 #
 # > **Predict.** Draw, in your mind, how often each grey level occurs inside the lungs and outside them. Do the two
 # > curves overlap?
@@ -340,14 +342,19 @@ assert masks.shape == (height, width, 2)
 # %%
 inside = masks.any(axis=-1)
 figure, axes = figures.new_figure(1, 1, width=5.5, height=2.8)
-axes[0, 0].hist(image[inside], bins=64, range=(0, 256), histtype="step", linestyle="-", label="inside the lungs")
-axes[0, 0].hist(image[~inside], bins=64, range=(0, 256), histtype="step", linestyle="--", label="outside")
-axes[0, 0].set(xlabel="grey level", ylabel="pixels")
-axes[0, 0].legend()
+ax = axes[0, 0]
+style = {"bins": 64, "range": (0, 256), "histtype": "step"}
+counts, _, _ = ax.hist(image[inside], linestyle="-", label="inside the lungs", **style)
+ax.hist(image[~inside], linestyle="--", label="outside", **style)
+ax.set(xlabel="grey level", ylabel="pixels", ylim=(0, 2 * counts.max()))
+ax.legend()
 figures.show(figure, "Histogram of grey levels of one X-ray, solid inside the lungs and dashed outside: the two curves "
              "overlap over a wide range.")
 
 # %% [markdown]
+# (Peaks of the dashed curve that leave the figure are the black and white areas around the body and below the
+# lungs.)
+#
 # They overlap. The air beside the body is as dark as a lung or darker, and the ribs inside a lung are as bright as
 # what lies around it. A grey level alone does not decide; its surroundings do. That is what a network with many
 # layers looks at.
@@ -506,9 +513,9 @@ for name, values in shifts.items():
 #
 # ### What it costs, measured
 #
-# Now on real shapes. Twenty cases go down to a small size by either way, and up again by the same, good way. What
-# comes back is compared with the truth by the **Dice coefficient**: twice the common area, divided by the sum of
-# both areas. It is 1 if the masks are equal and 0 if they do not meet. (Notebook 6 takes it apart.)
+# Now on lungs. Twenty cases go down to a small size by either way, and up again by the same, good way. What comes
+# back is compared with the truth by the **Dice coefficient**: twice the common area, divided by the sum of both
+# areas. It is 1 if the masks are equal and 0 if they do not meet. (Notebook 6 takes it apart.)
 
 # %%
 def shrink(mask, size, method):
@@ -547,7 +554,7 @@ for size in (64, 128):
 # %% [markdown]
 # The loss by `INTER_NEAREST` is a multiple of the loss by area, and it is larger at the smaller size, where half a
 # pixel is more millimetres. By such a difference one would call one network better than another. The column for
-# area is a **ceiling**: no network that works at this size and answers with 0 and 1 can do better.
+# area is a **ceiling**: about the best that a network can reach if it works at this size and answers with 0 and 1.
 #
 # An outline over the picture, an **overlay**, shows the shift. The lower part of one lung, at 64 pixels:
 
@@ -580,7 +587,7 @@ print(masks.shape, "becomes", small_masks.shape, "values", np.unique(small_masks
 assert small_masks.shape == (size, size, 2)
 
 # %% [markdown]
-# The five functions of this notebook stand in `lungseg_utils.images` too, for the notebooks that follow.
+# The functions of this notebook stand in `lungseg_utils.images` too, for the notebooks that follow.
 
 # %% [markdown]
 # ## The whole set
@@ -648,7 +655,7 @@ rows = min(len(cases) // columns, 4)
 both = arrays.masks.any(axis=-1)
 
 # %%
-figure, axes = figures.new_figure(1, 1, width=1.5 * columns, height=1.5 * rows)
+figure, axes = figures.new_figure(1, 1, width=1.25 * columns, height=1.25 * rows)
 figures.draw_xray(axes[0, 0], mosaic(arrays.images, rows, columns))
 figures.draw_outlines(axes[0, 0], mosaic(both, rows, columns)[..., None])
 figures.show(figure, "Rows of small chest X-rays, each with the outline of both lungs. Brightness, contrast, size and "

@@ -26,7 +26,7 @@
 # - find patients that leak from one part into another, in any split
 # - judge how far a score from 13 or 20 images can be trusted
 #
-# **Time on two cores:** not measured yet
+# **Time on two cores:** about 10 seconds
 #
 # **Needs:** nothing; the X-rays are drawn if they are not there yet. **Leaves behind:** `split.json` in the folder of
 # the run, which all later notebooks use.
@@ -273,8 +273,9 @@ print(f"{len(strangers)} pairs of strangers:       mean Dice {np.mean(strangers)
 assert not same or np.mean(same) > np.mean(strangers)
 
 # %% [markdown]
-# Copying pays for a patient who is known already. In the clinic, the next patient is a stranger. So a leak rewards
-# remembering, and the score promises more than the network will keep.
+# Copying pays for a patient who is known already. (The drawn X-rays make it plainer than real ones, in which
+# patients stand and breathe differently at each visit, but the direction is the same.) In the clinic, the next
+# patient is a stranger. So a leak rewards remembering, and the score promises more than the network will keep.
 #
 # The cure: split *patients*, not X-rays.
 
@@ -365,7 +366,7 @@ assert split_cases(cases, seed=43) != split
 values = 100 * lungs.mean(axis=(1, 2))  # per cent of the picture
 rng = np.random.default_rng(1)
 sizes = (5, 13, 20, 52, 200)
-means = {n: rng.choice(values, (2000, n)).mean(axis=1) for n in sizes}
+means = {n: rng.choice(values, (2000, n)).mean(axis=1) for n in sizes}  # 2000 draws of n cases each
 
 print(f"truth {values.mean():.1f} %, standard deviation of one case {values.std():.1f}")
 for n in sizes:
@@ -398,7 +399,7 @@ for n in (13, 20, 35, 200):
 
 # %% [markdown]
 # (Twice the standard error covers about 95 of 100 such draws.) With 13 images, two networks that differ in the
-# third digit cannot be told apart, whatever the table says. Three remedies:
+# third decimal cannot be told apart, whatever the table says. Three remedies:
 #
 # - report the scatter and the number of images, not only the mean
 # - compare two networks image by image, on the same images
@@ -488,7 +489,7 @@ other.unlink()
 #
 # </details>
 #
-# **4.** Network A has a mean Dice of 0.962 and network B of 0.964, on 13 test images. Is B better?
+# **4.** The mean Dice of network B is two thousandths above that of network A, on 13 test images. Is B better?
 #
 # <details><summary>Answer</summary>
 #

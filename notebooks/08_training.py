@@ -75,8 +75,9 @@ model = model_for(recipe)
 compile_model(model, recipe, steps_per_epoch=len(training.ids) // recipe.batch_size)
 
 # %% [markdown]
-# A step has four parts. The first two: **predict**, and measure the **loss**. TensorFlow watches ("tape") what is computed,
-# so that it can go back through it. `training=True` tells batch normalisation to use the statistics of this batch.
+# A step has four parts. The first two: **predict**, and measure the **loss**. TensorFlow records ("tape") what is
+# computed, so that it can go back through it. `training=True` tells batch normalisation to use the statistics of this
+# batch.
 
 # %% tags=["nbval-ignore-output"]
 with tf.GradientTape() as tape:
@@ -154,7 +155,7 @@ import dataclasses
 from lungseg_utils.images import Arrays
 
 every = recipe.image_size // 32  # keep one pixel in so many
-tiny = dataclasses.replace(recipe, image_size=32, base_filters=2, depth=2, batch_size=4, epochs=4, patience=None)
+tiny = dataclasses.replace(recipe, image_size=32, base_filters=2, depth=1, batch_size=4, epochs=4, patience=None)
 tiny_arrays = Arrays(arrays.ids, arrays.images[:, ::every, ::every], arrays.masks[:, ::every, ::every])
 tiny_split = {"train": split["train"][:16], "val": split["val"][:8]}
 assert tiny_arrays.images.shape == (len(cases), 32, 32)
@@ -192,7 +193,8 @@ class SayWhen(keras.callbacks.Callback):
         print("  end of epoch", epoch, "with", sorted(logs))
 
 
-tiny_model().fit(tiny_batches, steps_per_epoch=2, epochs=2, callbacks=[SayWhen()], shuffle=False, verbose=0)
+model = tiny_model()
+model.fit(tiny_batches, steps_per_epoch=2, epochs=2, callbacks=[SayWhen()], shuffle=False, verbose=0)
 print("training has ended")
 
 # %% [markdown]
@@ -210,7 +212,6 @@ class PrintEpoch(keras.callbacks.Callback):
 
 
 # %% tags=["nbval-ignore-output"]
-model = tiny_model()
 history = model.fit(tiny_batches, validation_data=tiny_checks, steps_per_epoch=4, epochs=2,
                     callbacks=[PrintEpoch()], shuffle=False, verbose=0)
 
@@ -449,18 +450,17 @@ rows = [{"epoch": float(epoch), "val_loss": value} for epoch, value in enumerate
 rule = keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=5, min_lr=1e-7)
 stop = keras.callbacks.EarlyStopping(patience=10)
 replay = ReplayLog(rows, [rule, stop])
-rate_before = float(ruled.optimizer.learning_rate)
+ruled.optimizer.learning_rate = rule_rates[14]  # the checkpoint after 14 epochs holds it
 for callback in (rule, stop, replay):
     callback.set_model(ruled)
     callback.on_train_begin()
 
-print(f"after 14 past epochs: {rule.wait} without progress since the last change of the learning rate, "
-      f"{stop.wait} since the best")
-assert float(ruled.optimizer.learning_rate) == rate_before
+print("epochs since the best:                     ", stop.wait)
+print("epochs since the learning rate was lowered:", rule.wait)
+assert float(ruled.optimizer.learning_rate) == rule_rates[14]
 
 # %% [markdown]
-# Both have the counts that they would have without the interruption: six epochs since the best, and one of them since
-# the learning rate was lowered.
+# These are the counts that they would have without the interruption. The learning rate is that of the checkpoint.
 
 # %% [markdown]
 # ## All callbacks of a recipe
@@ -640,9 +640,10 @@ kept = min(log, key=lambda row: row["val_loss"])
 figure, axes = figures.new_figure(1, 2, width=4.5)
 figures.draw_curves(axes[0, 0], log, "loss", "loss")
 figures.draw_curves(axes[0, 1], log, "hard_dice", "hard Dice of both lungs")
+axes[0, 0].set_yscale("log")  # small losses can be told apart
 for each in axes[0]:
     each.axvline(kept["epoch"] + 1, color="gray", linestyle=":")
-figures.show(figure, "Two learning curves over epochs, training as a solid and validation as a dashed line: the "
+figures.show(figure, "Two pairs of learning curves over epochs, training as a solid and validation as a dashed line: the "
              "loss falls, fast at first and then slowly, and the Dice coefficient rises. A dotted line marks the kept "
              "epoch.")
 
@@ -701,6 +702,9 @@ assert (chosen.run / "best.keras").exists()
 # bits. Our network's last layer stays in float32 too: the loss adds thousands of pixels and needs the digits.
 #
 # > **Predict.** Half the bits: twice as fast?
+#
+# (If a message of oneDNN appears, it says that this processor has no bfloat16 instructions. oneDNN is the library with
+# TensorFlow's fast convolutions.)
 
 # %%
 def seconds_per_step(policy):
@@ -718,11 +722,12 @@ def seconds_per_step(policy):
 
 
 # %% tags=["nbval-ignore-output"]
-tiny_but_wide = dataclasses.replace(tiny, base_filters=8)
-small_batch = next(iter(make_dataset(tiny_part.images, tiny_part.masks, tiny_but_wide)))
+every = recipe.image_size // 64
+tiny_but_wide = dataclasses.replace(tiny, image_size=64, base_filters=8)
+small_batch = next(iter(make_dataset(training.images[:4, ::every, ::every], training.masks[:4, ::every, ::every],
+                                     tiny_but_wide)))
 full, half = seconds_per_step("float32"), seconds_per_step("mixed_bfloat16")
-print(f"float32 {1000 * full:.0f} ms, mixed_bfloat16 {1000 * half:.0f} ms per step: "
-      f"{half / full:.1f} times the time")
+print(f"float32 {1000 * full:.0f} ms, mixed_bfloat16 {1000 * half:.0f} ms per step: {half / full:.1f} times as long")
 
 # %% [markdown]
 # Not on every machine. A processor with bfloat16 instructions (AVX512-BF16 or AMX, in servers of recent years) is

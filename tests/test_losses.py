@@ -1,0 +1,221 @@
+"""Losses and training metrics: values counted by hand, pooling, empty masks, gradients, saving."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lungseg_utils import losses
+from lungseg_utils.pipeline import make_dataset
+from lungseg_utils.recipes import RECIPES
+
+PER_IMAGE = (losses.soft_dice, losses.dice_loss, losses.cross_entropy, losses.dice_bce, losses.hard_dice)
+POOLED = (losses.pooled_dice, losses.pooled_dice_loss, losses.pooled_iou)
+LOSSES = (losses.dice_loss, losses.cross_entropy, losses.dice_bce, losses.pooled_dice_loss)
+
+TRUE = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]], "float32")  # six pixels
+PREDICTED = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 0]], "float32")  # four, three of them right
+
+
+def batch(*masks: np.ndarray) -> np.ndarray:
+    """Stack masks into (masks, height, width, 1) float32."""
+    return np.stack(masks)[..., np.newaxis].astype("float32")
+
+
+def random_batch(images: int = 3, size: int = 8, channels: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(1)
+    shape = (images, size, size, channels)
+    return (random.random(shape) < 0.4).astype("float32"), random.random(shape).astype("float32")
+
+
+def echo(size: int, channels: int = 1) -> keras.Model:
+    """A model that returns what it is given."""
+    inputs = keras.Input((size, size, channels))
+    return keras.Model(inputs, keras.layers.Identity()(inputs))
+
+
+def value(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+# Values
+
+
+def test_hand_counted_masks():
+    y_true, y_pred = batch(TRUE), batch(PREDICTED)
+    assert value(losses.hard_dice(y_true, y_pred)) == pytest.approx([0.6])
+    assert value(losses.pooled_dice(y_true, y_pred)) == pytest.approx(0.6)
+    assert value(losses.pooled_iou(y_true, y_pred)) == pytest.approx(3 / 7)
+    assert value(losses.soft_dice(y_true, y_pred)) == pytest.approx([(2 * 3 + 1) / (6 + 4 + 1)])
+
+
+def test_soft_and_hard_differ_where_the_network_is_unsure():
+    y_true, y_pred = batch(TRUE), batch(np.where(TRUE == 1, 0.6, 0.4))
+    overlap, total = 6 * 0.6, 6 + 6 * 0.6 + 10 * 0.4
+    assert value(losses.hard_dice(y_true, y_pred)) == pytest.approx([1])
+    assert value(losses.soft_dice(y_true, y_pred)) == pytest.approx([(2 * overlap + 1) / (total + 1)])
+    assert value(losses.pooled_dice(y_true, y_pred)) == pytest.approx(2 * overlap / total)
+    assert value(losses.cross_entropy(y_true, y_pred)) == pytest.approx([-np.log(0.6)])
+
+
+def test_losses_are_made_of_the_metrics():
+    y_true, y_pred = random_batch()
+    soft, entropy = value(losses.soft_dice(y_true, y_pred)), value(losses.cross_entropy(y_true, y_pred))
+    np.testing.assert_allclose(value(losses.dice_loss(y_true, y_pred)), 1 - soft, rtol=1e-6)
+    np.testing.assert_allclose(value(losses.dice_bce(y_true, y_pred)), 1 - soft + entropy, rtol=1e-6)
+    pooled = value(losses.pooled_dice(y_true, y_pred))
+    assert value(losses.pooled_dice_loss(y_true, y_pred)) == pytest.approx(1 - pooled)
+
+
+def test_article_metrics_equal_their_formulas():
+    y_true, y_pred = random_batch(images=2, channels=1)
+    t, p = y_true.astype("float64").ravel(), y_pred.astype("float64").ravel()
+    overlap, total = (t * p).sum(), t.sum() + p.sum()
+    assert value(losses.pooled_dice(y_true, y_pred)) == pytest.approx(2 * overlap / total)
+    assert value(losses.pooled_iou(y_true, y_pred)) == pytest.approx(overlap / (total - overlap))
+
+
+def test_soft_dice_averages_the_masks_of_an_image():
+    y_true, y_pred = random_batch(images=1)
+    each = [value(losses.soft_dice(y_true[..., i : i + 1], y_pred[..., i : i + 1]))[0] for i in (0, 1)]
+    assert value(losses.soft_dice(y_true, y_pred))[0] == pytest.approx(np.mean(each))
+
+
+def test_hard_dice_merges_the_lungs():
+    two = np.stack([TRUE, np.fliplr(TRUE)], axis=-1)[np.newaxis]
+    merged = two.max(axis=-1, keepdims=True)
+    assert value(losses.hard_dice(two, merged)) == pytest.approx([1])
+
+
+def test_one_half_counts_as_background():
+    assert value(losses.hard_dice(batch(TRUE), batch(np.full((4, 4), 0.5)))) == pytest.approx([0], abs=1e-6)
+
+
+# Per image and pooled
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", PER_IMAGE, ids=lambda function: function.__name__)
+def test_one_number_per_image(function, channels):
+    y_true, y_pred = random_batch(images=3, channels=channels)
+    together = value(function(y_true, y_pred))
+    alone = np.concatenate([value(function(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(3)])
+    assert together.shape == (3,)
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", POOLED, ids=lambda function: function.__name__)
+def test_pooled_functions_return_one_number(function):
+    assert value(function(*random_batch())).shape == ()
+
+
+def large_right_small_wrong() -> tuple[np.ndarray, np.ndarray]:
+    large, small, wrong = np.zeros((3, 8, 8))
+    large[:, :4] = 1
+    small[:2, :2] = 1
+    wrong[-2:, -2:] = 1
+    return batch(large, small), batch(large, wrong)
+
+
+def test_pooling_hides_the_image_that_failed():
+    y_true, y_pred = large_right_small_wrong()
+    assert value(losses.hard_dice(y_true, y_pred)) == pytest.approx([1, 0], abs=1e-6)
+    assert value(losses.pooled_dice(y_true, y_pred)) == pytest.approx(64 / 72)
+
+
+def test_keras_dice_pools_by_default():
+    y_true, y_pred = large_right_small_wrong()
+    pooled = value(losses.pooled_dice_loss(y_true, y_pred))
+    assert value(keras.losses.Dice()(y_true, y_pred)) == pytest.approx(pooled, abs=1e-5)
+    assert value(keras.losses.Dice(axis=(1, 2, 3))(y_true, y_pred)) == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("function", [losses.hard_dice, losses.soft_dice], ids=lambda function: function.__name__)
+def test_a_short_last_batch_does_not_skew_the_mean(function):
+    y_true, y_pred = (np.concatenate([part[:1], part]) for part in large_right_small_wrong())  # right, right, wrong
+    model = echo(8)
+    model.compile(loss=losses.dice_loss, metrics=[function, losses.pooled_dice])
+    result = model.evaluate(y_pred, y_true, batch_size=2, verbose=0, return_dict=True)
+    assert result[function.__name__] == pytest.approx(value(function(y_true, y_pred)).mean(), rel=1e-5)
+    assert result["loss"] == pytest.approx(value(losses.dice_loss(y_true, y_pred)).mean(), rel=1e-5)
+    assert result["pooled_dice"] == pytest.approx(0.5)  # the mean of 1 and 0: what the article's metric reports
+
+
+# Empty masks and gradients
+
+
+@pytest.mark.parametrize("function", [*PER_IMAGE, *POOLED], ids=lambda function: function.__name__)
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+@pytest.mark.parametrize("prediction", [0.0, 0.5, 1.0])
+def test_no_nan_whatever_is_empty(function, truth, prediction):
+    result = value(function(np.full((2, 4, 4, 1), truth, "float32"), np.full((2, 4, 4, 1), prediction, "float32")))
+    assert np.isfinite(result).all()
+    if truth == prediction:
+        assert result == pytest.approx(1 if function not in LOSSES else 0, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("level", [-100.0, 0.0, 100.0])
+@pytest.mark.parametrize("truth", [np.zeros((4, 4)), TRUE, np.ones((4, 4))], ids=["empty", "some", "full"])
+def test_gradients_are_finite(loss, level, truth):
+    logits = tf.fill([1, 4, 4, 1], level)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        result = loss(batch(truth), tf.sigmoid(logits))
+    assert np.isfinite(tape.gradient(result, logits).numpy()).all()
+
+
+def push(loss, truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Minus the gradient with respect to the logits, (height, width)."""
+    logits = tf.constant(batch(logits))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        result = loss(batch(truth), tf.sigmoid(logits))
+    return -tape.gradient(result, logits).numpy()[0, ..., 0]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+def test_undecided_pixels_are_pushed_the_right_way(loss):
+    pushed = push(loss, TRUE, np.zeros((4, 4)))
+    assert (pushed[TRUE == 1] > 0).all() and (pushed[TRUE == 0] < 0).all()
+
+
+def test_only_cross_entropy_pushes_what_is_sure_and_wrong():
+    truth, logits = np.array([[1.0, 1.0]]), np.array([[-8.0, 0.0]])
+    dice, entropy, both = (push(loss, truth, logits)[0] for loss in LOSSES[:3])
+    assert dice[0] < 0.01 * dice[1]
+    assert entropy[0] > entropy[1]
+    np.testing.assert_allclose(both, dice + entropy, rtol=1e-5)
+
+
+# As Keras uses them
+
+
+@pytest.mark.parametrize("function", [*PER_IMAGE, *POOLED], ids=lambda function: function.__name__)
+def test_registered_under_the_course_name(function):
+    name = f"lungseg>{function.__name__}"
+    assert keras.saving.get_registered_name(function) == name
+    assert keras.saving.get_registered_object(name) is function
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+def test_a_compiled_model_survives_saving(loss, tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="sigmoid")(inputs))
+    model.compile("adam", loss, metrics=[losses.hard_dice, losses.pooled_dice, losses.pooled_iou])
+    y_true, _ = random_batch()
+    images = np.random.default_rng(2).random((3, 8, 8, 1)).astype("float32")
+    model.train_on_batch(images, y_true)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    before = model.evaluate(images, y_true, verbose=0, return_dict=True)
+    assert loaded.evaluate(images, y_true, verbose=0, return_dict=True) == pytest.approx(before)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_stored_bytes_arrive_as_the_losses_need_them(recipe):
+    masks = np.stack([TRUE, np.fliplr(TRUE)], axis=-1)[np.newaxis].astype("uint8")
+    pictures = (100 * masks.max(axis=-1)).astype("uint8")
+    [(_, y_true)] = make_dataset(pictures, masks, recipe)
+    for function in (losses.soft_dice, losses.hard_dice, losses.pooled_dice, losses.pooled_iou):
+        assert value(function(y_true, y_true)) == pytest.approx(1)

@@ -1,0 +1,207 @@
+"""The input pipeline: picture and masks stay together, streams repeat, and shapes never change."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ellipse
+
+from lungseg_utils import pipeline
+from lungseg_utils.recipes import ARTICLE, LAPTOP
+
+SIZE = 64
+SMALL = dataclasses.replace(LAPTOP, image_size=SIZE, batch_size=4)
+SMALL_ARTICLE = dataclasses.replace(ARTICLE, image_size=SIZE)
+
+
+def lungs() -> np.ndarray:
+    """Masks (SIZE, SIZE, 2) of two ellipses of different size."""
+    return np.stack([ellipse(SIZE, SIZE, 0.3), ellipse(SIZE, SIZE, 0.7, a=0.1)], axis=-1)
+
+
+@pytest.fixture
+def arrays() -> tuple[np.ndarray, np.ndarray]:
+    """Ten cases; the grey value of the corner pixel, 20 times its number, tells which one it is."""
+    images = np.random.default_rng(3).integers(0, 256, (10, SIZE, SIZE), dtype=np.uint8)
+    images[:, 0, 0] = 20 * np.arange(10)
+    return images, np.stack([lungs()] * 10)
+
+
+def numbers_of(batches: tf.data.Dataset) -> list[int]:
+    """Which cases a stream that does not augment holds."""
+    return [int(n) for images, _ in batches for n in np.round(images[:, 0, 0, 0].numpy() * 255 / 20)]
+
+
+def as_arrays(batches: tf.data.Dataset, count: int) -> list[np.ndarray]:
+    return [part.numpy() for batch in batches.take(count) for part in batch]
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+def test_scale():
+    image = np.array([[0, 51], [102, 255]], np.uint8)
+    masks = np.array([[[0, 1], [1, 0]], [[0, 0], [1, 1]]], np.uint8)
+    scaled_image, scaled_masks = pipeline.scale(image, masks)
+    assert scaled_image.dtype == scaled_masks.dtype == tf.float32
+    np.testing.assert_allclose(scaled_image[..., 0], [[0, 0.2], [0.4, 1]])
+    np.testing.assert_array_equal(scaled_masks, masks)
+
+
+def test_picture_and_masks_move_together():
+    disc = ellipse(SIZE, SIZE, 0.4, 0.45, a=0.22, b=0.22)[..., None].astype(np.float32)
+    masks = np.concatenate([disc, disc], axis=-1)
+    for seed in range(50):
+        image, moved = pipeline.move_together(disc, masks, pipeline.random_transform([seed, 3], SIZE))
+        image, mask = image.numpy()[..., 0] > 0.5, moved.numpy()[..., 1] > 0.5
+        assert np.sum(image & mask) / np.sum(image | mask) > 0.97
+        assert set(np.unique(moved)) == {0, 1}
+        assert 0.6 < mask.sum() / disc.sum() < 1.5  # still in the picture, as large as the zoom allows
+
+
+def test_the_whole_augmentation_keeps_picture_and_masks_together():
+    """A dark ground with light lungs stays recognisable in any light."""
+    masks = lungs().astype(np.float32)
+    image = 0.2 + 0.6 * masks.max(axis=-1, keepdims=True)
+    for seed in range(50):
+        new_image, new_masks = pipeline.augment(tf.constant(image), tf.constant(masks), tf.constant([seed, 5]))
+        mask = new_masks.numpy().max(axis=-1) > 0.5
+        grey = new_image.numpy()[..., 0]
+        found = grey > (grey[mask].mean() + np.median(grey[~mask])) / 2
+        assert np.sum(found & mask) / np.sum(found | mask) > 0.9  # gamma moves the middle grey of an edge a little
+        assert set(np.unique(new_masks)) == {0, 1}
+        assert 0 <= grey.min() and grey.max() <= 1
+
+
+def test_transform_moves_the_centre_by_the_shift_alone():
+    """With the largest shift, no angle, no zoom: the picture moves by MAX_SHIFT of its side."""
+    for seed in range(20):
+        a, b, c, d, e, f, g, h = pipeline.random_transform([seed, 0], SIZE).numpy()
+        centre = (SIZE - 1) / 2
+        # the point of the new picture that is read from the old centre
+        x, y = np.linalg.solve([[a, b], [d, e]], [centre - c, centre - f])
+        assert max(abs(x - centre), abs(y - centre)) <= pipeline.MAX_SHIFT * SIZE + 1e-3
+        zoom = 1 / np.hypot(a, d)
+        assert 1 - pipeline.MAX_ZOOM - 1e-5 <= zoom <= 1 + pipeline.MAX_ZOOM + 1e-5
+        assert abs(np.arctan2(d, a)) <= pipeline.MAX_ANGLE + 1e-5
+        assert (a, b, g, h) == (e, -d, 0, 0)
+
+
+def test_never_a_mirror_image(arrays):
+    images, masks = arrays
+    stream = pipeline.make_dataset(images, masks, SMALL, training=True)
+    for _, batch in stream.take(20):
+        for case in batch.numpy():
+            left, right = (np.argwhere(case[..., channel])[:, 1].mean() for channel in range(2))
+            assert left < right
+    for seed in range(50):
+        a, b, _, d, e, *_ = pipeline.random_transform([seed, 1], SIZE).numpy()
+        assert a * e - b * d > 0  # a negative determinant would mirror
+
+
+def test_light_changes_the_picture_only_within_range():
+    grey = tf.linspace(0.0, 1.0, 11)
+    lit = np.stack([pipeline.change_light(grey, [seed, 0]) for seed in range(50)])
+    assert lit.min() >= 0 and lit.max() <= 1 and np.all(np.diff(lit, axis=1) >= 0)
+    assert np.ptp(lit[:, 5]) > 0.1
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("recipe", [SMALL, SMALL_ARTICLE], ids=lambda recipe: recipe.name)
+def test_shape_type_and_range(arrays, recipe, training):
+    images, masks = arrays
+    stream = pipeline.make_dataset(images, masks, recipe, training)
+    for batch_images, batch_masks in stream.take(3):
+        count = len(batch_images)
+        assert batch_images.shape == (count, SIZE, SIZE, recipe.input_channels)
+        assert batch_masks.shape == (count, SIZE, SIZE, recipe.output_channels)
+        assert batch_images.dtype == batch_masks.dtype == tf.float32
+        assert 0 <= batch_images.numpy().min() and batch_images.numpy().max() <= 1
+        assert set(np.unique(batch_masks)) == {0, 1}
+
+
+def test_match_channels_merges_and_repeats():
+    image, masks = pipeline.scale(np.full((SIZE, SIZE), 51, np.uint8), lungs())
+    masks = tf.concat([masks[..., :1], tf.maximum(masks[..., 1:], masks[..., :1])], axis=-1)  # they overlap
+    three, merged = pipeline.match_channels(image, masks, SMALL_ARTICLE)
+    assert three.shape[-1] == 3 and np.ptp(three.numpy(), axis=-1).max() == 0
+    np.testing.assert_array_equal(merged[..., 0], lungs().max(axis=-1))
+    unchanged = pipeline.match_channels(image, masks, SMALL)
+    assert same([image.numpy(), masks.numpy()], [part.numpy() for part in unchanged])
+
+
+def test_training_never_ends_and_batches_are_full(arrays):
+    stream = pipeline.make_dataset(*arrays, SMALL, training=True)
+    assert stream.cardinality() == tf.data.INFINITE_CARDINALITY
+    assert all(len(images) == SMALL.batch_size for images, _ in stream.take(12))  # ten cases: nearly five passes
+
+
+def test_training_shapes_are_fixed_so_that_nothing_is_compiled_twice(arrays):
+    stream = pipeline.make_dataset(*arrays, SMALL, training=True)
+    assert all(spec.shape.is_fully_defined() for spec in stream.element_spec)
+    traces = []
+
+    @tf.function
+    def step(images, masks):
+        traces.append(images.shape)
+        return tf.reduce_sum(images) + tf.reduce_sum(masks)
+
+    for images, masks in stream.take(8):
+        step(images, masks)
+    assert len(traces) == 1
+
+
+def test_validation_is_complete_and_in_order(arrays):
+    images, masks = arrays
+    stream = pipeline.make_dataset(images, masks, SMALL)
+    for _ in range(2):  # each time the same
+        batches = list(stream)
+        assert [len(batch_images) for batch_images, _ in batches] == [4, 4, 2]
+        seen = np.concatenate([batch_images for batch_images, _ in batches])[..., 0]
+        np.testing.assert_array_equal(np.round(seen * 255), images)
+        np.testing.assert_array_equal(np.concatenate([batch_masks for _, batch_masks in batches]), masks)
+
+
+def test_same_seed_same_batches(arrays):
+    first, second, other = (
+        as_arrays(pipeline.make_dataset(*arrays, SMALL, training=True, seed=seed), 6) for seed in (42, 42, 7)
+    )
+    assert same(first, second)
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize("recipe", [SMALL, SMALL_ARTICLE], ids=lambda recipe: recipe.name)
+def test_skip_goes_on_in_the_same_stream(arrays, recipe):
+    """Resuming a training relies on it. Six batches of four are more than two passes over ten cases."""
+    whole = as_arrays(pipeline.make_dataset(*arrays, recipe, training=True), 9)
+    rest = as_arrays(pipeline.make_dataset(*arrays, recipe, training=True).skip(6), 3)
+    assert same(whole[12:], rest)
+
+
+def test_every_pass_has_each_case_once_in_another_order(arrays):
+    stream = pipeline.make_dataset(*arrays, SMALL_ARTICLE, training=True)  # batches of two, not augmented
+    order = numbers_of(stream.take(20))
+    passes = [order[start : start + 10] for start in range(0, 40, 10)]
+    assert all(sorted(one) == list(range(10)) for one in passes)
+    assert all(one != other for one, other in itertools.combinations(passes, 2))
+    assert list(range(10)) not in passes
+
+
+def test_every_pass_augments_anew(arrays):
+    images, masks = arrays
+    stream = pipeline.make_dataset(images[:1], masks[:1], dataclasses.replace(SMALL, batch_size=1), training=True)
+    seen = as_arrays(stream, 4)[::2]
+    assert not any(np.array_equal(one, other) for one, other in itertools.combinations(seen, 2))
+
+
+def test_the_article_does_not_augment(arrays):
+    images, masks = arrays
+    stream = pipeline.make_dataset(images, masks, SMALL_ARTICLE, training=True)
+    for batch_images, batch_masks in stream.take(5):
+        for image, mask in zip(batch_images.numpy(), batch_masks.numpy()):
+            number = int(round(float(image[0, 0, 0]) * 255 / 20))
+            np.testing.assert_array_equal(np.round(image[..., 0] * 255), images[number])
+            np.testing.assert_array_equal(mask[..., 0], masks[number].max(axis=-1))

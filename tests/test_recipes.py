@@ -1,0 +1,127 @@
+"""The recipes: the article's numbers to the letter, and that what they describe trains."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from lungseg_utils import losses, training
+from lungseg_utils.recipes import ARTICLE, LAPTOP, RECIPES, find_recipe
+
+
+def test_the_article_to_the_letter():
+    assert dataclasses.asdict(ARTICLE) == {
+        "name": "article",
+        "image_size": 512,
+        "input_channels": 3,
+        "output_channels": 1,
+        "base_filters": 64,
+        "depth": 4,
+        "batch_norm_momentum": 0.99,
+        "batch_size": 2,
+        "learning_rate": 1e-5,
+        "schedule": "plateau",
+        "weight_decay": 0.0,
+        "epochs": 30,
+        "patience": None,
+        "loss": "pooled_dice",
+        "augment": False,
+    }
+
+
+def test_the_article_compiled():
+    model = training.model_for(dataclasses.replace(ARTICLE, base_filters=2))
+    training.compile_model(model, ARTICLE, steps_per_epoch=56)
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-5)
+    assert not model.optimizer.weight_decay
+    assert model.loss is losses.pooled_dice_loss
+    assert model.layers[-1].activation is keras.activations.sigmoid
+    momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert momenta == {0.99}
+
+
+def test_the_article_watches_the_validation_loss(tmp_path):
+    callbacks = training.make_callbacks(ARTICLE, tmp_path, past=[])
+    [plateau] = [c for c in callbacks if isinstance(c, keras.callbacks.ReduceLROnPlateau)]
+    assert (plateau.monitor, plateau.factor, plateau.patience, plateau.min_lr) == ("val_loss", 0.1, 5, 1e-7)
+    assert not any(isinstance(c, keras.callbacks.EarlyStopping) for c in callbacks)
+    assert any(isinstance(c, keras.callbacks.CSVLogger) for c in callbacks)
+    checkpoints = [c for c in callbacks if isinstance(c, keras.callbacks.ModelCheckpoint)]
+    assert [c.monitor for c in checkpoints if c.save_best_only] == ["val_loss"]
+
+
+def test_the_article_has_the_articles_network_and_trains():
+    keras.utils.set_random_seed(0)
+    model = training.model_for(ARTICLE)
+    assert model.count_params() == 31_055_297  # the network of the article's code
+    training.compile_model(model, ARTICLE, steps_per_epoch=1)
+    random = np.random.default_rng(0)
+    images = random.random((2, 512, 512, 3), dtype="float32")
+    masks = (random.random((2, 512, 512, 1)) < 0.25).astype("float32")
+    before = model.layers[1].kernel.numpy()
+    result = model.train_on_batch(images, masks, return_dict=True)
+    assert set(result) == {"loss", "pooled_dice", "pooled_iou", "hard_dice", "Recall", "Precision"}
+    assert all(np.isfinite(value) for value in result.values())
+    assert result["loss"] == pytest.approx(1 - result["pooled_dice"], abs=1e-5)
+    moved = np.abs(model.layers[1].kernel.numpy() - before).max()
+    assert 0 < moved < 1.1e-5  # one step of Adam moves a weight by the learning rate at most
+
+
+def tiny(recipe, **changes):
+    """The recipe with a network that trains in seconds."""
+    return dataclasses.replace(recipe, image_size=32, base_filters=2, depth=2, **changes)
+
+
+def test_the_laptop_recipe_learns():
+    recipe = tiny(LAPTOP, learning_rate=2e-2, epochs=10)
+    keras.utils.set_random_seed(0)
+    model = training.model_for(recipe)
+    training.compile_model(model, recipe, steps_per_epoch=4)
+    assert type(model.optimizer) is keras.optimizers.AdamW
+    assert model.optimizer.weight_decay == LAPTOP.weight_decay
+    masks = np.zeros((8, 32, 32, 2), "float32")
+    masks[:, 8:24, 4:12, 0] = masks[:, 8:24, 20:28, 1] = 1
+    images = 1 - 0.8 * masks.max(axis=-1, keepdims=True)
+    results = [model.train_on_batch(images, masks, return_dict=True) for _ in range(40)]
+    assert set(results[0]) == {"loss", "hard_dice"}
+    assert results[-1]["loss"] < 0.7 * results[0]["loss"]
+    assert results[-1]["hard_dice"] > results[0]["hard_dice"]
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 12, 21])
+def test_the_cosine_schedule_rises_and_falls(steps_per_epoch):
+    optimizer = training.make_optimizer(LAPTOP, steps_per_epoch)
+    steps = LAPTOP.epochs * steps_per_epoch
+    rates = []
+    for step in range(steps + 1):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert rates[0] == pytest.approx(LAPTOP.learning_rate / 25)
+    assert max(rates) == pytest.approx(LAPTOP.learning_rate)
+    assert np.argmax(rates) == round(training.WARM_UP * steps)
+    assert (np.diff(rates[np.argmax(rates) :]) < 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_every_recipe_builds_what_it_says(recipe):
+    small = dataclasses.replace(recipe, base_filters=2)
+    model = training.model_for(small)
+    assert model.input_shape == (None, recipe.image_size, recipe.image_size, recipe.input_channels)
+    assert model.output_shape == (None, recipe.image_size, recipe.image_size, recipe.output_channels)
+    training.compile_model(model, small, steps_per_epoch=10)
+    assert float(model.optimizer.learning_rate) > 0
+
+
+def test_recipes_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        LAPTOP.epochs = 1
+
+
+def test_finding_a_recipe():
+    assert find_recipe("laptop") is LAPTOP and find_recipe("article") is ARTICLE
+    assert all(name == recipe.name for name, recipe in RECIPES.items())
+    with pytest.raises(ValueError, match="no recipe named 'fast'.*laptop, article"):
+        find_recipe("fast")

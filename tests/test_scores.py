@@ -1,0 +1,253 @@
+"""Scores of hard masks: shapes with a known answer, an independent distance, empty masks, summaries, files."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lungseg_utils import losses, scores
+from lungseg_utils.cases import find_cases
+
+TRUE = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]], "uint8")
+PREDICTED = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 0]], "uint8")
+EMPTY = np.zeros((4, 4), "uint8")
+
+
+def square(top: int = 10, left: int = 5, side: int = 20, size: int = 48) -> np.ndarray:
+    mask = np.zeros((size, size), "uint8")
+    mask[top : top + side, left : left + side] = 1
+    return mask
+
+
+def blobs(seed: int, size: int = 40) -> np.ndarray:
+    """A few smooth random blobs, never empty."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), 3)
+    return (noise > np.quantile(noise, 0.7)).astype("uint8")
+
+
+def distances_by_transform(true: np.ndarray, predicted: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
+    """The same distances from SciPy's distance transform: outlines by erosion, no k-d tree."""
+
+    def edge(mask):
+        return mask.astype(bool) & ~ndimage.binary_erosion(mask, ndimage.generate_binary_structure(2, 1))
+
+    a, b = edge(true), edge(predicted)
+    to_a, to_b = (ndimage.distance_transform_edt(~points, sampling=spacing) for points in (a, b))
+    return np.concatenate([to_b[a], to_a[b]])
+
+
+# Overlap
+
+
+def test_hand_counted_masks():
+    assert scores.dice(TRUE, PREDICTED) == 0.6
+    assert scores.iou(TRUE, PREDICTED) == pytest.approx(3 / 7)
+    assert scores.precision(TRUE, PREDICTED) == 0.75
+    assert scores.recall(TRUE, PREDICTED) == 0.5
+
+
+@pytest.mark.parametrize("convert", [lambda m: 255 * m, lambda m: m.astype(bool), lambda m: m.astype("float32")])
+def test_masks_of_any_kind_score_the_same(convert):
+    for score in (scores.dice, scores.iou, scores.precision, scores.recall):
+        assert score(convert(TRUE), convert(PREDICTED)) == score(TRUE, PREDICTED)
+
+
+def test_large_byte_masks_do_not_wrap():
+    full = np.full((300, 300), 255, "uint8")
+    assert scores.dice(full, full) == scores.iou(full, full) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_four_fit_together(seed):
+    a, b = blobs(seed), blobs(seed + 100)
+    i, p, r = scores.iou(a, b), scores.precision(a, b), scores.recall(a, b)
+    assert scores.dice(a, b) == pytest.approx(2 * i / (1 + i)) == pytest.approx(2 * p * r / (p + r))
+    assert scores.dice(a, b) == scores.dice(b, a) and scores.precision(a, b) == scores.recall(b, a)
+
+
+def test_hard_dice_of_keras_is_the_same_score():
+    a, b = blobs(3), blobs(4)
+    keras_dice = losses.hard_dice(*(mask[np.newaxis, ..., np.newaxis].astype("float32") for mask in (a, b)))
+    assert float(keras_dice[0]) == pytest.approx(scores.dice(a, b), abs=1e-6)
+
+
+# Outlines
+
+
+def test_outline_is_the_rim():
+    mask = square(top=2, left=3, side=5, size=12)
+    rim = np.zeros_like(mask)
+    rim[tuple(scores.outline(mask).T)] = 1
+    expected = mask.copy()
+    expected[3:6, 4:7] = 0
+    np.testing.assert_array_equal(rim, expected)
+
+
+def test_outline_at_the_edge_of_the_picture():
+    assert len(scores.outline(np.ones((4, 6)))) == 4 * 6 - 2 * 4  # beyond the picture is outside
+
+
+def test_outline_of_a_ring_has_two_sides():
+    ring = square(side=20) - square(top=16, left=11, side=8)
+    assert len(scores.outline(ring)) == 4 * 19 + 4 * 8
+
+
+def test_outline_of_nothing_and_of_one_pixel():
+    assert scores.outline(EMPTY).shape == (0, 2)
+    one = EMPTY.copy()
+    one[1, 2] = 1
+    np.testing.assert_array_equal(scores.outline(one), [[1, 2]])
+
+
+# Distances
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.7, 0.7), (0.35, 2.0), (3.0, 0.1)])
+@pytest.mark.parametrize("down, right", [(0, 3), (3, 0)])
+def test_shifted_squares(spacing, down, right):
+    a, b = square(), square(top=10 + down, left=5 + right)
+    distances = scores.outline_distances(a, b, spacing)
+    assert len(distances) == len(scores.outline(a)) + len(scores.outline(b))
+    if spacing[0] == spacing[1]:  # counted by hand: 114 px over the 76 outline points of each square
+        assert scores.assd(distances) == pytest.approx(1.5 * spacing[0])
+        assert distances.max() == scores.hd95(distances) == pytest.approx(3 * spacing[0])
+    # the far side's points may find a nearer neighbour around the corner, never a farther one
+    assert distances.max() == pytest.approx(3 * spacing[0] if down else 3 * spacing[1])
+
+
+def test_two_lines():
+    a, b = np.zeros((2, 9, 9), "uint8")
+    a[2, :] = b[6, :] = 1
+    distances = scores.outline_distances(a, b, (0.25, 7.0))
+    np.testing.assert_allclose(distances, 1.0)
+    assert scores.assd(distances) == scores.hd95(distances) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.4, 1.3)])
+def test_agrees_with_the_distance_transform(seed, spacing):
+    a, b = blobs(seed), blobs(seed + 50)
+    ours = scores.outline_distances(a, b, spacing)
+    np.testing.assert_allclose(ours, distances_by_transform(a, b, spacing), atol=1e-9)
+    assert scores.hd95(ours) <= ours.max()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_distances_are_symmetric(seed):
+    a, b = blobs(seed), blobs(seed + 9)
+    there, back = scores.outline_distances(a, b, (1.0, 2.0)), scores.outline_distances(b, a, (1.0, 2.0))
+    assert scores.assd(there) == pytest.approx(scores.assd(back))
+    assert scores.hd95(there) == pytest.approx(scores.hd95(back))
+
+
+def test_identical_masks_have_no_distance():
+    distances = scores.outline_distances(blobs(1), blobs(1), (0.7, 0.7))
+    assert scores.assd(distances) == scores.hd95(distances) == 0
+
+
+def test_one_stray_pixel():
+    a = square()
+    b = a.copy()
+    b[47, 47] = 1
+    distances = scores.outline_distances(a, b, (1.0, 1.0))
+    assert distances.max() == pytest.approx(math.hypot(47 - 29, 47 - 24))
+    assert scores.assd(distances) < 0.25 and scores.hd95(distances) == 0
+    assert scores.dice(a, b) > 0.99
+
+
+# Empty masks
+
+
+def test_empty_masks():
+    nan = pytest.approx(math.nan, nan_ok=True)
+    nothing = dict(assd_mm=nan, hd95_mm=nan)
+    both = scores.score_masks(EMPTY, EMPTY, (1.0, 1.0))
+    assert both == dict(dice=1, iou=1, precision=nan, recall=nan, **nothing)
+    truth = scores.score_masks(EMPTY, TRUE, (1.0, 1.0))
+    assert truth == dict(dice=0, iou=0, precision=0, recall=nan, **nothing)
+    prediction = scores.score_masks(TRUE, EMPTY, (1.0, 1.0))
+    assert prediction == dict(dice=0, iou=0, precision=nan, recall=0, **nothing)
+
+
+def test_no_distances_without_a_pixel_size():
+    row = scores.score_masks(TRUE, PREDICTED, None)
+    assert row["dice"] == 0.6 and math.isnan(row["assd_mm"]) and math.isnan(row["hd95_mm"])
+
+
+# Rows, summaries, files
+
+
+@pytest.fixture
+def case(tiny_set):
+    return find_cases(tiny_set)[0]
+
+
+def test_a_row_per_lung_and_one_for_both(case):
+    true = np.stack([TRUE, np.roll(TRUE, 1, axis=0)], axis=-1)
+    predicted = np.stack([PREDICTED, EMPTY], axis=-1)
+    rows = scores.score_case(case, true, predicted, (1.0, 1.0))
+    assert [row["lung"] for row in rows] == ["viewer's left", "viewer's right", "both"]
+    assert [row["id"] for row in rows] == [case.id] * 3
+    assert [row["dice"] for row in rows] == [0.6, 0, scores.dice(true.max(-1), PREDICTED)]
+    assert set(scores.MEASURES) | {"id", "lung", "finding", "sex", "age"} == set(rows[0])
+
+
+def test_only_both_for_a_model_that_merges(case):
+    true = np.stack([TRUE, EMPTY], axis=-1)
+    rows = scores.score_case(case, true, TRUE[..., np.newaxis], (1.0, 1.0))
+    assert [(row["lung"], row["dice"]) for row in rows] == [("both", 1)]
+
+
+def rows_of(lung: str = "both", **measures) -> list[dict]:
+    """Rows with the given values; measures that are not given are NaN."""
+    count = len(next(iter(measures.values())))
+    return [
+        {"id": f"C{i}", "lung": lung, **{m: measures.get(m, [math.nan] * count)[i] for m in scores.MEASURES}}
+        for i in range(count)
+    ]
+
+
+def test_summary_and_the_direction_of_worst():
+    summary = scores.summarise(rows_of(dice=[0.8, 0.9, 1.0], hd95_mm=[2.0, 4.0, 9.0]))
+    assert list(summary) == ["both"]
+    dice, hd95 = summary["both"]["dice"], summary["both"]["hd95_mm"]
+    expected = dict(n=3, mean=0.9, sd=0.1, median=0.9, worst=0.8)
+    assert dice == pytest.approx(expected)
+    assert hd95 == pytest.approx(dict(n=3, mean=5.0, sd=np.std([2, 4, 9], ddof=1), median=4.0, worst=9.0))
+
+
+def test_summary_leaves_out_nan_and_counts_the_rest():
+    summary = scores.summarise(rows_of(dice=[0.0, 0.9, 0.7], assd_mm=[math.nan, 1.0, 2.0]))["both"]
+    assert summary["assd_mm"] == pytest.approx(dict(n=2, mean=1.5, sd=math.sqrt(0.5), median=1.5, worst=2.0))
+    assert summary["dice"]["n"] == 3
+    assert "hd95_mm" not in summary  # nothing to summarise
+
+
+def test_summary_of_one_image():
+    assert scores.summarise(rows_of(dice=[0.9]))["both"]["dice"] == dict(n=1, mean=0.9, sd=0.0, median=0.9, worst=0.9)
+
+
+def test_summary_keeps_the_lungs_apart():
+    rows = rows_of("viewer's left", dice=[0.9]) + rows_of("viewer's right", dice=[0.5])
+    summary = scores.summarise(iter(rows))
+    assert {lung: measures["dice"]["mean"] for lung, measures in summary.items()} == {
+        "viewer's left": 0.9,
+        "viewer's right": 0.5,
+    }
+
+
+def test_the_table_has_a_line_per_lung_and_measure():
+    lines = scores.format_summary(scores.summarise(rows_of(dice=[0.8, 0.9], assd_mm=[1.0, 2.0]))).splitlines()
+    assert len(lines) == 3 and "SD" in lines[0] and "0.8500" in lines[1]
+
+
+def test_scores_survive_the_file(case, tmp_path):
+    true = np.stack([TRUE, TRUE], axis=-1)
+    rows = scores.score_case(case, true, np.stack([PREDICTED, EMPTY], axis=-1), (0.7, 0.7))
+    scores.write_scores(rows, tmp_path / "scores.csv")
+    loaded = scores.read_scores(tmp_path / "scores.csv")
+    for row, back in zip(rows, loaded):
+        assert back["id"] == row["id"] and back["lung"] == row["lung"]
+        assert {m: back[m] for m in scores.MEASURES} == pytest.approx({m: row[m] for m in scores.MEASURES}, nan_ok=True)
+    assert scores.format_summary(scores.summarise(loaded)) == scores.format_summary(scores.summarise(rows))

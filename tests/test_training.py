@@ -1,0 +1,351 @@
+"""Training: repeatable, and the same with and without interruptions."""
+
+import csv
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ellipse
+
+from lungseg_utils import training
+from lungseg_utils.images import Arrays
+from lungseg_utils.pipeline import make_dataset
+from lungseg_utils.recipes import ARTICLE, LAPTOP
+
+keras = training.keras
+
+TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=1, epochs=4, batch_size=4, patience=None)
+STEPS = 4
+SPLIT = {"train": [f"E{number:02}" for number in range(18)], "val": [f"E{number:02}" for number in range(18, 24)]}
+LOSSES = ("loss", "val_loss", "hard_dice", "val_hard_dice")
+
+
+def ellipses() -> Arrays:
+    """Two dark ellipses on grey noise: 24 small cases, 18 of them for training."""
+    random = np.random.default_rng(5)
+    shifts = random.uniform(-0.06, 0.06, 24)
+    masks = np.stack([np.stack([ellipse(32, 32, x + shift) for x in (0.28, 0.72)], axis=-1) for shift in shifts])
+    images = random.integers(120, 250, masks.shape[:3]) - 80 * masks.max(axis=-1)
+    return Arrays(SPLIT["train"] + SPLIT["val"], images.astype("uint8"), masks)
+
+
+def column(rows: list[dict[str, float]], name: str) -> list[float]:
+    return [row[name] for row in rows]
+
+
+class Die(keras.callbacks.Callback):
+    """Kill this process at the end of an epoch, without any chance to tidy up."""
+
+    def __init__(self, epoch: int):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DieWhileWriting(training.SafeCheckpoint):
+    """Write half a checkpoint at the end of an epoch and kill this process."""
+
+    doomed = 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.doomed:
+            self.model.save(self.filepath)
+            whole = Path(self.filepath).read_bytes()
+            Path(self.filepath).write_bytes(whole[: len(whole) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().on_epoch_end(epoch, logs)
+
+
+def train_and_die(where: str, folder: str) -> None:
+    """Train in this process until it is killed; runs in a process of its own."""
+    usual = training.make_callbacks
+
+    def doomed(*arguments):
+        callbacks = usual(*arguments)
+        if where == "before last.keras":
+            last = [type(each).__name__ for each in callbacks].index("CSVLogger") + 1
+            callbacks.insert(last, Die(epoch=2))
+        return callbacks
+
+    if where == "while writing":
+        training.SafeCheckpoint = DieWhileWriting
+    training.make_callbacks = doomed
+    training.train(TINY, ellipses(), SPLIT, Path(folder))
+    raise SystemExit("still alive")
+
+
+def kill_training(where: str, folder: Path) -> None:
+    """Train in a process that is killed, and check that it was."""
+    code = f"import test_training; test_training.train_and_die({where!r}, {str(folder)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def at_one_go(tmp_path_factory):
+    """Folder and log of a training that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("run") / "one"
+    return folder, training.train(TINY, ellipses(), SPLIT, folder)
+
+
+@pytest.fixture(scope="module")
+def killed_twice(tmp_path_factory):
+    """Folder and log of a training that was killed in two places and went on each time."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
+    folder = tmp_path_factory.mktemp("run") / "killed"
+    kill_training("while writing", folder)
+    assert len(training.read_log(folder / "log.csv")) == 1
+    assert (folder / "best.writing.keras").exists(), "half a checkpoint should be left"
+    kill_training("before last.keras", folder)
+    assert len(training.read_log(folder / "log.csv")) == 3, "the row of an epoch that was not saved"
+    last = keras.models.load_model(folder / "last.keras")
+    assert int(last.optimizer.iterations) == 2 * STEPS
+    return folder, training.train(TINY, ellipses(), SPLIT, folder)
+
+
+def test_same_seed_same_losses(at_one_go, tmp_path, capsys):
+    rows = training.train(TINY, ellipses(), SPLIT, tmp_path)
+    for name in LOSSES:
+        np.testing.assert_allclose(column(rows, name), column(at_one_go[1], name), atol=1e-6)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in printed] == ["1/4", "2/4", "3/4", "4/4"]
+
+
+def test_other_seed_other_losses(at_one_go, tmp_path):
+    rows = training.train(TINY, ellipses(), SPLIT, tmp_path, epochs=1, seed=43)
+    assert column(rows, "epoch") == [0]
+    assert abs(rows[0]["loss"] - at_one_go[1][0]["loss"]) > 1e-4
+    assert training.train(TINY, ellipses(), SPLIT, tmp_path, epochs=1, seed=43) == rows  # nothing is left to do
+
+
+def test_it_learns(at_one_go):
+    losses = column(at_one_go[1], "loss")
+    assert losses[-1] < losses[0]
+
+
+def test_killed_training_ends_where_an_undisturbed_one_does(at_one_go, killed_twice):
+    for name in LOSSES:
+        np.testing.assert_allclose(column(killed_twice[1], name), column(at_one_go[1], name), atol=1e-4)
+    models = [keras.models.load_model(folder / "last.keras") for folder, _ in (at_one_go, killed_twice)]
+    for one, other in zip(models[0].get_weights(), models[1].get_weights()):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_killed_training_has_a_continuous_log(killed_twice):
+    assert column(killed_twice[1], "epoch") == [0, 1, 2, 3]
+    with open(killed_twice[0] / "log.csv", newline="") as file:
+        assert len(list(csv.reader(file))) == 1 + 4
+
+
+def test_learning_rate_goes_on(at_one_go, killed_twice):
+    for folder, _ in (at_one_go, killed_twice):
+        optimizer = keras.models.load_model(folder / "last.keras").optimizer
+        assert int(optimizer.iterations) == TINY.epochs * STEPS
+        planned = training.make_optimizer(TINY, STEPS)
+        planned.iterations.assign(TINY.epochs * STEPS)
+        assert float(optimizer.learning_rate) == pytest.approx(float(planned.learning_rate), abs=1e-9)
+
+
+@pytest.mark.parametrize("run", ["at_one_go", "killed_twice"])
+def test_best_is_the_epoch_with_the_lowest_validation_loss(run, request):
+    folder, rows = request.getfixturevalue(run)
+    best = keras.models.load_model(folder / "best.keras")
+    validation = ellipses().part(SPLIT["val"])
+    checks = make_dataset(validation.images, validation.masks, TINY)
+    measured = best.evaluate(checks, verbose=0, return_dict=True)["loss"]
+    assert measured == pytest.approx(min(column(rows, "val_loss")), abs=1e-4)
+
+
+def test_nothing_is_left_lying_about(killed_twice):
+    names = {path.name for path in killed_twice[0].iterdir()}
+    assert names == {"best.keras", "last.keras", "log.csv", "run.json"}
+
+
+def test_finished_training_is_not_trained_again(at_one_go, monkeypatch):
+    folder, rows = at_one_go
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trains again"))
+    assert training.train(TINY, ellipses(), SPLIT, folder) == rows
+    assert training.train(TINY, ellipses(), SPLIT, folder, epochs=2) == rows
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"recipe": dataclasses.replace(TINY, learning_rate=1e-3)}, "another recipe"),
+        ({"split": {"train": SPLIT["train"][1:], "val": SPLIT["val"]}}, "another split"),
+        ({"seed": 1}, "another seed"),
+    ],
+)
+def test_folder_of_another_run_is_refused(at_one_go, change, named):
+    folder, rows = at_one_go
+    arguments = {"recipe": TINY, "arrays": ellipses(), "split": SPLIT, "run_folder": folder} | change
+    with pytest.raises(ValueError, match=named) as caught:
+        training.train(**arguments)
+    assert str(folder) in str(caught.value)
+    assert training.read_log(folder / "log.csv") == rows
+
+
+def test_too_few_images_for_a_batch(tmp_path):
+    few = {"train": SPLIT["train"][:3], "val": SPLIT["val"]}
+    with pytest.raises(ValueError, match="3 training images do not fill one batch of 4"):
+        training.train(TINY, ellipses(), few, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# --- the log ---
+
+LOG = "epoch,loss,val_loss\r\n0,0.9,0.8\r\n1,0.7,0.75\r\n2,0.6,0.7\r\n"
+
+
+@pytest.mark.parametrize("rest", ["", "3", "3,0.5", "3,0.5,", "3,0.5,0.6"])
+def test_last_line_without_an_end_is_left_out(tmp_path, rest):
+    path = tmp_path / "log.csv"
+    path.write_text(LOG + rest, newline="")
+    assert column(training.read_log(path), "epoch") == [0, 1, 2]
+    assert training.keep_log(path, 3) == training.read_log(path)
+    assert len(path.read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("text", ["", "epoch,lo", "epoch,loss,val_loss\n"])
+def test_log_without_rows(tmp_path, text):
+    path = tmp_path / "log.csv"
+    assert training.read_log(path) == []
+    path.write_text(text)
+    assert training.read_log(path) == []
+    assert training.keep_log(path, 0) == [] and path.read_text() == ""
+
+
+def test_log_is_cut_to_the_saved_epochs(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(LOG, newline="")
+    kept = training.keep_log(path, 2)
+    assert kept == [{"epoch": 0, "loss": 0.9, "val_loss": 0.8}, {"epoch": 1, "loss": 0.7, "val_loss": 0.75}]
+    assert path.read_text().splitlines() == LOG.splitlines()[:3]
+    assert [each.name for each in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_when_a_training_is_finished():
+    recipe = dataclasses.replace(TINY, epochs=10, patience=3)
+    losses = [0.9, 0.5, 0.6, 0.5, 0.7, 0.4]  # an equal loss is no progress
+    rows = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses)]
+    assert [training.is_finished(recipe, rows[:count]) for count in range(6)] == [False] * 5 + [True]
+    assert not training.is_finished(recipe, rows)  # it never gets there, but the last epoch is the best
+    assert not training.is_finished(dataclasses.replace(recipe, patience=None), rows)
+    assert training.is_finished(dataclasses.replace(recipe, patience=None, epochs=6), rows)
+
+
+# --- callbacks ---
+
+
+@pytest.fixture
+def dot():
+    """The smallest model with an optimizer."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(ARTICLE.learning_rate), "mse")
+    model.stop_training = False
+    return model
+
+
+STALLING = [1 / (2 + epoch) for epoch in range(4)] + [0.21] * 6 + [0.19] + [0.2] * 14
+
+
+def watch(model, losses: list[float], past: list[dict[str, float]], folder: Path) -> list[float]:
+    """Hand losses to the callbacks of a recipe, as Keras would; return the learning rate of each epoch."""
+    recipe = dataclasses.replace(ARTICLE, patience=12)
+    callbacks = [
+        each
+        for each in training.make_callbacks(recipe, folder, past)
+        if type(each).__name__ in ("ReduceLROnPlateau", "EarlyStopping", "ReplayLog")
+    ]
+    for each in callbacks:
+        each.set_model(model)
+    for each in callbacks:
+        each.on_train_begin()
+    rates = []
+    for epoch in range(len(past), len(losses)):
+        logs = {"val_loss": losses[epoch]}
+        for each in callbacks:
+            each.on_epoch_end(epoch, logs)
+        rates.append(logs["learning_rate"])
+        if model.stop_training:
+            break
+    return rates
+
+
+def test_plateau_and_early_stop_do_not_notice_an_interruption(dot, tmp_path):
+    undisturbed = watch(dot, STALLING, [], tmp_path)
+    assert len(set(undisturbed)) == 3 and len(undisturbed) == 11 + 12  # two plateaus, and the stop
+    rates_at_the_end = []
+    for cut in range(1, len(undisturbed)):
+        dot.stop_training = False
+        dot.optimizer.learning_rate = ARTICLE.learning_rate
+        watch(dot, STALLING[:cut], [], tmp_path)  # leaves in the optimizer what last.keras holds
+        rates_at_the_end.append(float(dot.optimizer.learning_rate))
+        past = [
+            {"epoch": epoch, "val_loss": STALLING[epoch], "learning_rate": undisturbed[epoch]} for epoch in range(cut)
+        ]
+        assert undisturbed[:cut] + watch(dot, STALLING, past, tmp_path) == undisturbed, f"after {cut} epochs"
+    assert len(set(rates_at_the_end)) == 3
+
+
+def test_callbacks_of_the_recipes(tmp_path):
+    def names(recipe):
+        return [type(each).__name__ for each in training.make_callbacks(recipe, tmp_path, [])]
+
+    assert "EarlyStopping" in names(LAPTOP) and "ReduceLROnPlateau" not in names(LAPTOP)
+    assert "ReduceLROnPlateau" in names(ARTICLE) and "EarlyStopping" not in names(ARTICLE)
+    assert names(LAPTOP)[-4:] == ["SafeCheckpoint", "CSVLogger", "SafeCheckpoint", "PrintEpoch"]
+
+
+def best_checkpoint(model, path: Path, best: float | None = None) -> training.SafeCheckpoint:
+    checkpoint = training.SafeCheckpoint(path, save_best_only=True, initial_value_threshold=best)
+    checkpoint.set_model(model)
+    checkpoint.on_train_begin()
+    return checkpoint
+
+
+def test_half_a_checkpoint_never_takes_the_place_of_a_good_one(dot, tmp_path):
+    path = tmp_path / "best.keras"
+    best_checkpoint(dot, path).on_epoch_end(0, {"val_loss": 0.5})
+    good = path.read_bytes()
+    (tmp_path / "best.writing.keras").write_bytes(good[:100])  # a process died while writing
+    best_checkpoint(dot, path, best=0.5).on_epoch_end(1, {"val_loss": 0.6})
+    assert path.read_bytes() == good
+    assert [each.name for each in tmp_path.iterdir()] == ["best.keras"]
+
+
+def test_checkpoint_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
+    path = tmp_path / "best.keras"
+    checkpoint = best_checkpoint(dot, path)
+    checkpoint.on_epoch_end(0, {"val_loss": 0.5})
+
+    def disk_full(filepath, **_):
+        Path(filepath).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(dot, "save", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.on_epoch_end(1, {"val_loss": 0.4})
+    keras.models.load_model(path)
+
+
+def test_best_checkpoint_only_for_the_best(dot, tmp_path):
+    path = tmp_path / "best.keras"
+    checkpoint = best_checkpoint(dot, path, best=0.5)
+    checkpoint.on_epoch_end(0, {"val_loss": 0.6})
+    assert not path.exists()
+    checkpoint.on_epoch_end(1, {"val_loss": 0.4})
+    assert path.exists()

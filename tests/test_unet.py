@@ -1,0 +1,192 @@
+"""The U-Net: its size, its cost, what it sees, and what its parts are for."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from lungseg_utils import unet
+from lungseg_utils.recipes import ARTICLE, LAPTOP
+
+
+@pytest.fixture(scope="module")
+def article_net() -> keras.Model:
+    """The article's network, about 125 MB; deleted after this module's tests."""
+    yield unet.build_unet(
+        ARTICLE.image_size,
+        ARTICLE.input_channels,
+        ARTICLE.output_channels,
+        ARTICLE.base_filters,
+        ARTICLE.depth,
+        ARTICLE.batch_norm_momentum,
+    )
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def small_net() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return unet.build_unet(32, base_filters=4, depth=2)
+
+
+def of_type(net: keras.Model, kind: type) -> list:
+    return [layer for layer in net.layers if isinstance(layer, kind)]
+
+
+def size(weights: list) -> int:
+    return sum(int(np.prod(one.shape)) for one in weights)
+
+
+def test_article_net_has_the_published_number_of_parameters(article_net):
+    assert article_net.count_params() == 31_055_297
+    assert size(article_net.non_trainable_weights) == 11_776
+    assert article_net.input_shape == (None, 512, 512, 3)
+    assert article_net.output_shape == (None, 512, 512, 1)
+
+
+def test_article_net_costs_193_billion_multiply_adds(article_net):
+    assert sum(unet.multiply_adds(article_net).values()) == pytest.approx(192.7e9, rel=0.01)
+
+
+def test_multiply_adds_by_hand():
+    inputs = keras.Input((8, 12, 3))
+    x = layers.Conv2D(5, 3, padding="same", name="same")(inputs)
+    x = layers.Conv2DTranspose(2, 2, strides=2, name="doubled")(x)
+    net = keras.Model(inputs, layers.Conv2D(1, 1, name="last")(x))
+    assert unet.multiply_adds(net) == {
+        "same": 8 * 12 * 3 * 3 * 3 * 5,
+        "doubled": 8 * 12 * 2 * 2 * 5 * 2,
+        "last": 16 * 24 * 2 * 1,
+    }
+
+
+def test_every_convolution_is_counted(small_net):
+    counts = unet.multiply_adds(small_net)
+    # two in each of five blocks, two transposed, one at the end
+    assert len(counts) == 2 * 5 + 2 + 1
+
+
+@pytest.mark.parametrize(("side", "inputs", "outputs", "depth"), [(32, 1, 2, 2), (24, 3, 1, 3), (16, 1, 1, 4)])
+def test_output_has_the_size_of_the_input(side, inputs, outputs, depth):
+    net = unet.build_unet(side, inputs, outputs, base_filters=2, depth=depth)
+    pictures = np.random.default_rng(1).random((3, side, side, inputs), dtype=np.float32)
+    probabilities = net(pictures, training=False)
+    assert probabilities.shape == (3, side, side, outputs)
+    assert probabilities.dtype == tf.float32
+    assert 0 <= probabilities.numpy().min() and probabilities.numpy().max() <= 1
+
+
+def test_laptop_net_fits_the_recipe():
+    net = unet.build_unet(
+        LAPTOP.image_size, LAPTOP.input_channels, LAPTOP.output_channels, LAPTOP.base_filters, LAPTOP.depth
+    )
+    assert net.output_shape == (None, LAPTOP.image_size, LAPTOP.image_size, LAPTOP.output_channels)
+    assert net.count_params() < 1_000_000
+
+
+def test_output_is_float32_when_the_rest_is_not():
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        net = unet.build_unet(16, base_filters=2, depth=1)
+        assert of_type(net, layers.Conv2D)[0].compute_dtype == "bfloat16"
+        assert net.output.dtype == "float32"
+        assert net(np.zeros((1, 16, 16, 1), np.float32)).dtype == tf.float32
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(("side", "depth"), [(100, 3), (500, 4), (127, 1)])
+def test_a_size_that_cannot_be_halved_is_refused(side, depth):
+    with pytest.raises(ValueError, match=f"{side} px cannot be halved {depth} times"):
+        unet.build_unet(side, depth=depth)
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+def test_momentum_is_passed_on(momentum):
+    norms = of_type(unet.build_unet(16, base_filters=2, depth=2, momentum=momentum), layers.BatchNormalization)
+    assert len(norms) == 10 and all(norm.momentum == momentum for norm in norms)
+
+
+def test_filters_double_on_the_way_down(small_net):
+    shapes = [layer.output.shape[1:] for layer in of_type(small_net, layers.MaxPooling2D)]
+    assert shapes == [(16, 16, 4), (8, 8, 8)]
+    lowest = [layer.output.shape[1:] for layer in small_net.layers if layer.output.shape[1] == 8]
+    assert lowest[-1] == (8, 8, 16)
+
+
+def test_a_block_is_two_times_convolution_norm_relu():
+    inputs = keras.Input((8, 8, 3))
+    net = keras.Model(inputs, unet.conv_block(inputs, 5))
+    kinds = [type(layer).__name__ for layer in net.layers[1:]]
+    assert kinds == ["Conv2D", "BatchNormalization", "Activation"] * 2
+    assert net.count_params() == (3 * 3 * 3 * 5 + 5) + (3 * 3 * 5 * 5 + 5) + 2 * 4 * 5
+
+
+def test_skip_connections_carry_detail(small_net):
+    """With the way through the bottom closed, the output still follows the picture; with the skips closed too, not."""
+    pictures = np.random.default_rng(1).random((2, 32, 32, 1), dtype=np.float32)
+
+    def difference() -> float:
+        one, other = small_net(pictures, training=False).numpy()
+        return float(np.abs(one - other).max())
+
+    for layer in of_type(small_net, layers.Conv2DTranspose):
+        layer.set_weights([np.zeros_like(weights) for weights in layer.get_weights()])
+    assert difference() > 1e-4
+    for layer, following in zip(small_net.layers, small_net.layers[1:]):
+        if isinstance(layer, layers.Concatenate):
+            kernel, bias = following.get_weights()
+            kernel[:, :, kernel.shape[2] // 2 :] = 0  # the second half of its channels comes from the skip
+            following.set_weights([kernel, bias])
+    assert difference() == 0
+
+
+def test_a_skip_keeps_apart_what_pooling_merges():
+    """Two pictures that are equal after max pooling give different outputs."""
+    keras.utils.set_random_seed(2)
+    inputs = keras.Input((8, 8, 1))
+    pooled = layers.MaxPooling2D(2)(inputs)
+    net = keras.Model(inputs, [pooled, unet.decoder_block(pooled, inputs, 4)])
+    one, other = np.zeros((2, 1, 8, 8, 1), np.float32)
+    one[0, 2, 2] = other[0, 3, 3] = 1
+    assert np.array_equal(net(one)[0], net(other)[0])
+    assert not np.allclose(net(one)[1], net(other)[1])
+
+
+def sensitive_pixels(depth: int) -> np.ndarray:
+    """Input pixels (side, side) that change one pixel in the middle of the bottom of a U-Net, measured."""
+    side = 16 * 2**depth
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((side, side, 1))
+    for _ in range(depth):
+        x, _ = unet.encoder_block(x, 2)
+    net = keras.Model(inputs, unet.conv_block(x, 2))
+    net.set_weights([abs(weights) for weights in net.get_weights()])  # else ReLU could hide pixels
+    pictures = tf.random.stateless_uniform([16, side, side, 1], [1, 2])  # pooling passes one pixel of four on
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)
+        bottom = net(pictures, training=False)
+        number = tf.reduce_sum(bottom[:, 8, 8])
+    return tf.reduce_any(tape.gradient(number, pictures) != 0, axis=(0, 3)).numpy()
+
+
+@pytest.mark.parametrize("depth", range(5))
+def test_receptive_field_is_what_the_gradient_measures(depth):
+    seen = sensitive_pixels(depth)
+    for axis in range(2):
+        places = np.flatnonzero(seen.any(axis=axis))
+        assert places[-1] - places[0] + 1 == unet.receptive_field(depth)
+
+
+def test_receptive_field_of_the_course():
+    assert [unet.receptive_field(depth) for depth in range(5)] == [5, 14, 32, 68, 140]
+
+
+def test_same_seed_same_first_weights():
+    weights = []
+    for seed in (3, 3, 4):
+        keras.utils.set_random_seed(seed)
+        weights.append(unet.build_unet(16, base_filters=2, depth=1).get_weights()[0])
+    assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
