@@ -259,15 +259,15 @@ def train(
     done = int(model.optimizer.iterations) // steps
     past = keep_log(run_folder / "log.csv", done)
     if not is_finished(recipe, past):
-        batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
         model.fit(
-            batches.skip(done * steps),  # the interrupted run has seen these
+            # the interrupted run has seen the batches that are skipped
+            make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
             validation_data=make_dataset(validation.images, validation.masks, recipe),
+            shuffle=False,  # the pipeline does
+            verbose=0,
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=epochs or recipe.epochs,
-            shuffle=False,  # the pipeline does
             callbacks=make_callbacks(recipe, run_folder, past),
-            verbose=0,
         )
     return read_log(run_folder / "log.csv")

@@ -299,7 +299,7 @@ assert int(again.optimizer.iterations) == int(model.optimizer.iterations)
 # ## The learning rate: two schedules
 #
 # The **learning rate** is the size of the steps. Large steps are fast at the beginning and too coarse at the end. A
-# **schedule** changes it during training. Our two recipes have different ones:
+# **schedule** changes it during training. The recipes `laptop` and `article` have different ones:
 #
 # - `laptop` has a plan: a short rise ("warm-up", while the first weights are still random), then a fall along half a
 #   cosine to zero. The plan depends on the number of the step alone.
@@ -542,7 +542,7 @@ print("steps made by the saved one:", int(old.optimizer.iterations))
 # %%
 from lungseg_utils.training import claim_run_folder
 
-
+# %%
 def train(recipe, arrays, split, run_folder, epochs=None, seed=42):
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
     steps = count_steps(recipe, training)
@@ -643,9 +643,8 @@ figures.draw_curves(axes[0, 1], log, "hard_dice", "hard Dice of both lungs")
 axes[0, 0].set_yscale("log")  # small losses can be told apart
 for each in axes[0]:
     each.axvline(kept["epoch"] + 1, color="gray", linestyle=":")
-figures.show(figure, "Two pairs of learning curves over epochs, training as a solid and validation as a dashed line: the "
-             "loss falls, fast at first and then slowly, and the Dice coefficient rises. A dotted line marks the kept "
-             "epoch.")
+figures.show(figure, "Two pairs of learning curves over epochs, training solid and validation dashed: the loss falls, "
+             "fast at first and then slowly, and the Dice coefficient rises. A dotted line marks the kept epoch.")
 
 # %% [markdown]
 # How to read such curves:
@@ -731,7 +730,7 @@ print(f"float32 {1000 * full:.0f} ms, mixed_bfloat16 {1000 * half:.0f} ms per st
 
 # %% [markdown]
 # Not on every machine. A processor with bfloat16 instructions (AVX512-BF16 or AMX, in servers of recent years) is
-# faster with it. One without them has to imitate them, and is several times *slower*. Measure before you switch. Both
+# faster with it. One without them has to imitate them, and is several times *slower*. Measure before you switch. The
 # recipes stay with float32.
 #
 # What changes with a GPU? In the code, nothing. TensorFlow places the work on the GPU when there is one. Besides:

@@ -384,7 +384,7 @@ figures.show(figure, "Three rows of three pictures: a chest X-ray, the true mask
 # %%
 from lungseg_utils.scores import assd, iou, precision, recall
 
-
+# %%
 def score_masks(true, predicted, spacing_mm):
     distances = outline_distances(true, predicted, spacing_mm) if spacing_mm else np.empty(0)
     return {
@@ -397,6 +397,7 @@ def score_masks(true, predicted, spacing_mm):
     }
 
 
+# %%
 for name, value in score_masks(lung, spoiled, spacing).items():
     print(f"{name:10} {value:.3f}")
 
@@ -467,7 +468,8 @@ print(format_summary(summarise(rows)))
 # %% [markdown]
 # Do not compare this Dice with the article's 0.9002: that one is *soft*, pooled over batches of two, on validation
 # images that had chosen the checkpoint. Its split also has patients in training who appear again among the test images.
-# Ours is *hard*, per image, at the file's size, on patients that are new. Notebook 6 shows how far these two scales lie apart.
+# Ours is *hard*, per image, at the file's size, on patients that are new. Notebook 6 shows how far these two scales lie
+# apart.
 #
 # Every image is a point:
 

@@ -77,7 +77,7 @@ def settle_progress_bars(notebook: nbformat.NotebookNode) -> None:
         for output in kept:
             if output.output_type == "stream" and "\r" in output.text:
                 lines = output.text.split("\n")
-                output.text = "\n".join(line.rstrip("\r ").rsplit("\r", 1)[-1].rstrip() for line in lines).strip("\n")
+                output.text = "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in lines).strip("\n")
         if "outputs" in cell:
             cell.outputs = [output for output in kept if output.output_type != "stream" or output.text]
 
