@@ -27,7 +27,7 @@
 # - count parameters and multiply-adds, and say what a network costs before training it
 # - say what batch normalisation does in training, and what it does afterwards
 #
-# **Time on two cores:** about 20 seconds
+# **Time on two cores:** about half a minute
 #
 # **Needs:** the X-rays as arrays (made here if they are missing). **Leaves behind:** nothing.
 
@@ -371,7 +371,7 @@ print("0.999   ->", bfloat16(0.999))
 assert net.output.dtype == "float32"
 
 # %% [markdown]
-# 257 becomes 256, and 0.999 becomes 1. A count would stand still, and a probability would become a certainty.
+# 257 becomes 256, and `0.999` becomes 1. A count would stand still, and a probability would become a certainty.
 #
 # ### The picture of the U
 #
@@ -394,6 +394,7 @@ def draw_box(axes, x, level):
     return side, filters
 
 
+# %%
 def draw_arrow(axes, start, end, style):
     axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "linestyle": style, "shrinkA": 0, "shrinkB": 0})
 
@@ -412,9 +413,8 @@ for level in range(depth + 1):
         assert skips[level].shape[1:] == (side, side, filters)
 axis.set(xlim=(-1.2, 2 * depth + 1.2), ylim=(-depth - 0.7, 0.6))
 axis.set_axis_off()
-figures.show(figure, "Boxes in the form of a U. Going down on the left, each box is lower and wider than the one "
-             "before; going up on the right they grow high and narrow again. Solid arrows follow the U, dashed "
-             "arrows cross it.")
+figures.show(figure, "Boxes in the form of a U: lower and wider on the way down, high and narrow again on the way up. "
+             "Solid arrows follow the U, dashed arrows cross it.")
 
 # %% [markdown]
 # Solid arrows: pooling on the way down, transposed convolution on the way up. Dashed arrows: the skip connections.
@@ -478,6 +478,7 @@ def encoder_alone(side, depth):
     return net
 
 
+# %%
 def sensitivity(net, side):
     pictures = tf.random.stateless_uniform([16, side, side, 1], [1, 2])
     with tf.GradientTape() as tape:
@@ -674,12 +675,14 @@ print(f"The article's training, 112 X-rays in {article.epochs} epochs, would tak
 #
 # ## Before training
 #
-# Last, the network's opinion on an X-ray when it has learned nothing.
+# Last, the opinion of a network on an X-ray when it has learned nothing. The small net will do: what has not been
+# learned does not depend on the size.
 #
 # > **Predict.** Random weights, sigmoid at the end. Which probabilities do you expect?
 
 # %%
-probabilities = net.predict(batch, verbose=0)[0]
+untrained = build_unet(recipe.image_size, recipe.input_channels, recipe.output_channels)
+probabilities = untrained.predict(batch, verbose=0)[0]
 print(f"from {probabilities.min():.2f} to {probabilities.max():.2f}, mean {probabilities.mean():.2f}")
 assert probabilities.shape == masks.shape and probabilities.dtype == np.float32
 assert 0 <= probabilities.min() and probabilities.max() <= 1

@@ -181,7 +181,7 @@ from lungseg_utils.pipeline import make_dataset
 
 laptop_arrays = course.arrays_ready(dataclasses.replace(chosen, recipe=LAPTOP), cases)  # also where another is chosen
 laptop_train = laptop_arrays.part(split["train"])
-batches = list(make_dataset(laptop_train.images, laptop_train.masks, LAPTOP, training=True).take(20))
+batches = list(make_dataset(laptop_train.images, laptop_train.masks, LAPTOP, training=True).take(12))
 
 keras.utils.set_random_seed(42)
 network = model_for(LAPTOP)
@@ -298,7 +298,7 @@ def short_training(rate):
 
 
 # %% [markdown]
-# > **Predict.** Six rates from 0.00001 to 1. Which loss is lowest after twenty steps? What does the largest one do?
+# > **Predict.** Six rates from 0.00001 to 1. Which loss is lowest after twelve steps? What does the largest one do?
 
 # %% tags=["nbval-ignore-output"]
 rates = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -315,7 +315,7 @@ axes[0, 0].set(xlabel="step", ylabel="training loss", ylim=(None, 2.4))
 axes[0, 0].legend(title="learning rate", fontsize=7, ncols=2)
 axes[0, 1].semilogx(rates, [end[rate] for rate in rates], "ko-")
 axes[0, 1].set(xlabel="learning rate", ylabel="mean loss of the last five steps")
-figures.show(figure, "Left: the training loss over twenty steps for six learning rates; at the smallest rate the line "
+figures.show(figure, "Left: the training loss over twelve steps for six learning rates; at the smallest rate the line "
              "stays level, at larger ones it falls. Right: the loss at the end over the learning rate, a curve that "
              "falls from left to right and rises again at the largest rate.")
 

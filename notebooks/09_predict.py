@@ -27,7 +27,7 @@
 # - compare with a baseline, choose a threshold honestly, and look into groups of patients
 # - say what such a result does not prove
 #
-# **Time on two cores:** not measured yet
+# **Time on two cores:** about 20 seconds
 #
 # **Needs:** the trained model of notebook 8 (it is trained if it is missing, which takes some minutes). **Leaves
 # behind:** `scores.csv` in the run folder.
@@ -352,8 +352,8 @@ print(f"best threshold on validation: {thresholds[np.argmax(curve)]:.1f}; "
 
 # %% [markdown]
 # The top of the hill is flat: the network is sure nearly everywhere, so only the seam of the outline moves. When the
-# gain is this small, keep 0.5, which needs no explanation. A curve with its top far from the middle would be a sign
-# of a network trained with a loss that punishes one kind of mistake more than the other.
+# gain is small, keep 0.5, which needs no explanation. A top far from the middle is a sign of a network that was not
+# trained to the end, or whose loss punishes one kind of mistake more than the other.
 
 # %% [markdown]
 # ## The test
