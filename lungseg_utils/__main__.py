@@ -46,9 +46,7 @@ def run_course(options: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
-    main = argparse.ArgumentParser(
-        prog="python -m lungseg_utils", description="Lung segmentation in nine notebooks."
-    )
+    main = argparse.ArgumentParser(prog="python -m lungseg_utils", description="Lung segmentation in nine notebooks.")
     main.add_argument("--version", action="version", version=__version__)
     commands = main.add_subparsers(required=True, metavar="COMMAND")
 

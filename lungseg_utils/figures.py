@@ -13,9 +13,7 @@ TRUTH = {"colors": "#ffd21f", "linestyles": "solid", "linewidths": 1.6}
 PREDICTION = {"colors": "#35d0ff", "linestyles": "dashed", "linewidths": 1.6}
 
 
-def new_figure(
-    rows: int = 1, columns: int = 1, width: float = 3.2, height: float = 3.2
-) -> tuple[Figure, np.ndarray]:
+def new_figure(rows: int = 1, columns: int = 1, width: float = 3.2, height: float = 3.2) -> tuple[Figure, np.ndarray]:
     """Make a figure with a grid of axes, unknown to pyplot, so that nothing is shown twice or left open.
 
     Args:
@@ -46,9 +44,7 @@ def show(figure: Figure, alt: str) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     picture = base64.b64encode(buffer.getvalue()).decode()
-    display(
-        {"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True
-    )
+    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
 def draw_xray(axes: Axes, image: np.ndarray, title: str = "") -> None:
@@ -69,9 +65,7 @@ def draw_grid(axes: Axes, values: np.ndarray, title: str = "") -> None:
     """Draw a small array as a grid of cells with the number written in each."""
     axes.imshow(values, cmap="gray", vmin=-0.5, vmax=1.5)
     for (row, column), value in np.ndenumerate(values):
-        axes.text(
-            column, row, f"{value:g}", ha="center", va="center", color="black" if value > 0.5 else "white"
-        )
+        axes.text(column, row, f"{value:g}", ha="center", va="center", color="black" if value > 0.5 else "white")
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=10)
 

@@ -51,9 +51,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> floa
     try:
         client.execute()
     except CellExecutionError as error:
-        raise NotebookError(
-            f"{target.name} stopped: {error}\nSee {target} for all outputs up to there."
-        ) from error
+        raise NotebookError(f"{target.name} stopped: {error}\nSee {target} for all outputs up to there.") from error
     finally:
         nbformat.write(notebook, target)
     return time.monotonic() - start
@@ -68,9 +66,7 @@ def find_notebooks() -> list[Path]:
     folder = Path(__file__).resolve().parent.parent / "notebooks"
     found = sorted(folder.glob("0[1-9]_*.ipynb"))
     if len(found) != 9:
-        raise FileNotFoundError(
-            f"{folder} should hold nine notebooks and holds {len(found)}. Clone the repository."
-        )
+        raise FileNotFoundError(f"{folder} should hold nine notebooks and holds {len(found)}. Clone the repository.")
     return found
 
 
@@ -91,9 +87,7 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
     run = course.home() / "runs" / f"{datetime.now():%Y-%m-%d_%H%M%S}-{name}"
     os.environ.update(LUNGSEG_RECIPE=recipe, LUNGSEG_DATA=data or "", LUNGSEG_RUN=str(run))
     chosen = course.start()
-    course.cases_ready(
-        chosen
-    )  # draws with a progress bar, and finds mistakes in a data set before anything runs
+    course.cases_ready(chosen)  # draws with a progress bar, and finds mistakes in a data set before anything runs
     run.mkdir(parents=True)
     seconds = {}
     for number, path in enumerate(find_notebooks(), 1):

@@ -758,9 +758,7 @@ def _is_set(folder: Path, record: dict) -> bool:
         return False
 
 
-def draw_dataset(
-    folder: Path, count: int = 240, size: int = 512, seed: int = 2022, workers: int | None = None
-) -> Path:
+def draw_dataset(folder: Path, count: int = 240, size: int = 512, seed: int = 2022, workers: int | None = None) -> Path:
     """Draw a whole data set in the layout of the Montgomery set; returns at once when it stands there already.
 
     The files do not depend on the number of workers. They are drawn in a temporary folder beside the target, which

@@ -98,9 +98,7 @@ def hd95(distances: np.ndarray) -> float:
     return float(np.percentile(distances, 95)) if len(distances) else float("nan")
 
 
-def score_masks(
-    true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float] | None
-) -> dict[str, float]:
+def score_masks(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
     """All scores of one mask; taught in notebook 9.
 
     Args:
@@ -140,7 +138,7 @@ def score_case(
 
 
 def summarise(rows: Iterable[dict]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean, SD, median and worst of each measure over images, by lung; taught in notebook 9.
+    """Mean, SD, median and worst of each measure over images, by lung, as notebook 9 reports them.
 
     The standard deviation divides by one less than the number of images. Values that are NaN are left out, and
     `n` counts the rest.

@@ -1,9 +1,9 @@
 """Make the notebooks from their sources, and the README's table from measured figures.
 
-    python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed
-    python notebooks/build.py notebooks 03 04      only these
-    python notebooks/build.py results --data DIR   both courses run, figures kept in notebooks/results
-    python notebooks/build.py readme               picture, badges and table of the README
+python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed
+python notebooks/build.py notebooks 03 04      only these
+python notebooks/build.py results --data DIR   both courses run, figures kept in notebooks/results
+python notebooks/build.py readme               picture, badges and table of the README
 """
 
 import argparse
@@ -118,8 +118,8 @@ def measure(data: str | None) -> None:
 def results_table() -> str:
     """The README's table, from the kept figures alone."""
     lines = [
-        "| data set | recipe | images train / val / test | whole course | memory | hard Dice, mean ± SD | median | worst "
-        "| IoU | ASSD, mm | HD95, mm |",
+        "| data set | recipe | images train / val / test | whole course | memory | hard Dice, mean ± SD "
+        "| median | worst | IoU | ASSD, mm | HD95, mm |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for path in sorted(RESULTS.glob("*.json")):

@@ -106,7 +106,7 @@ def test_figures_have_alternative_text(stem):
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_anatomy(stem):
-    text = prose(stem)
+    text = " ".join(prose(stem).split())  # lines are wrapped
     number = int(stem[:2])
     assert text.startswith(f"# {number} · ")
     parts = ["**You will be able to**", "**Time on two cores:**", "**Needs:**", "**Leaves behind:**"]
@@ -123,7 +123,7 @@ def test_no_measured_number_in_prose(stem):
     # a score or a loss has three decimals or more; these are the article's published ones, and settings
     published = {"0.9002", "0.8198", "0.9629", "0.9577", "0.1022", "0.9148", "0.8441", "0.9865", "0.9781", "0.0875"}
     text = re.sub(r"`[^`]*`|```.*?```|\$[^$]*\$|arXiv:[\d.]+|10\.\d{4}/\S+", "", prose(stem), flags=re.DOTALL)
-    assert set(re.findall(r"(?<![\d.])0\.\d{3,}", text)) <= published
+    assert set(re.findall(r"(?<![\d.])0\.(?!0*1\b)\d{3,}", text)) <= published  # 0.001 is a setting, not a result
 
 
 @pytest.mark.parametrize("stem", STEMS)

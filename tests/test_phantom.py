@@ -41,9 +41,7 @@ def dataset(tmp_path_factory):
 
 
 def contents(folder):
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def readings(folder):
@@ -90,9 +88,7 @@ def test_types_shapes_and_ranges(size):
 def test_same_anatomy_at_any_size(seed):
     small, large = draw_phantom(seed, 256, True), draw_phantom(seed, 512, True)
     for channel in range(2):
-        shrunk = cv2.resize(
-            large.masks[..., channel].astype(np.float32), (256, 256), interpolation=cv2.INTER_AREA
-        )
+        shrunk = cv2.resize(large.masks[..., channel].astype(np.float32), (256, 256), interpolation=cv2.INTER_AREA)
         assert dice(small.masks[..., channel] > 0, shrunk > 0.5) > 0.99
     shrunk = cv2.resize(large.image, (256, 256), interpolation=cv2.INTER_AREA)
     assert np.mean(np.abs(shrunk.astype(int) - small.image)) < 6
@@ -199,9 +195,7 @@ def test_collimation_spares_the_lungs(monkeypatch):
     for seed in range(20):
         patient = phantom._patient(np.random.default_rng(seed))
         masks = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32))
-        layer = phantom._collimate(
-            canvas, np.random.default_rng(seed), np.ones((SIZE, SIZE), np.float32), patient
-        )
+        layer = phantom._collimate(canvas, np.random.default_rng(seed), np.ones((SIZE, SIZE), np.float32), patient)
         assert layer[masks.any(-1)].min() > 0.5
         assert layer.min() == 0
 
@@ -210,9 +204,7 @@ def test_collimation_spares_the_lungs(monkeypatch):
 def test_finding_changes_the_lungs_of_the_same_patient():
     cut, changes = 0, []
     for seed in range(12):
-        (clear, patient, normal), (ill, same, reading) = (
-            phantom._draw(seed, 0, SIZE, f) for f in (False, True)
-        )
+        (clear, patient, normal), (ill, same, reading) = (phantom._draw(seed, 0, SIZE, f) for f in (False, True))
         assert normal == "normal" and "patient's" in reading
         assert np.array_equal(patient.outlines[0], same.outlines[0])
         lung = ill.masks.any(-1)
@@ -274,8 +266,7 @@ def test_layout(dataset):
 def test_pictures_and_masks_on_disk(dataset):
     for id in sorted(p.stem for p in (dataset / "CXR_png").iterdir())[:6]:
         image, left, right = (
-            cv2.imread(str(dataset / folder / f"{id}.png"), cv2.IMREAD_UNCHANGED)
-            for folder in list(FOLDERS)[:3]
+            cv2.imread(str(dataset / folder / f"{id}.png"), cv2.IMREAD_UNCHANGED) for folder in list(FOLDERS)[:3]
         )
         assert image.shape == left.shape == right.shape == (64, 64)
         assert set(np.unique(left)) == set(np.unique(right)) == {0, 255}
@@ -346,10 +337,7 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
 
 def test_an_empty_folder_is_filled_and_parents_are_made(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert (
-        json.loads((draw_dataset(tmp_path / "empty", 1, 64, workers=1) / "phantom.json").read_text())["count"]
-        == 1
-    )
+    assert json.loads((draw_dataset(tmp_path / "empty", 1, 64, workers=1) / "phantom.json").read_text())["count"] == 1
     assert (draw_dataset(tmp_path / "a" / "b", 1, 64, workers=1) / "CXR_png").is_dir()
 
 
