@@ -110,10 +110,15 @@ def split_ready(course: Course, cases: list[Case]) -> dict[str, list[str]]:
 
 
 def model_ready(course: Course, cases: list[Case]) -> Path:
-    """The trained model of notebook 8, trained now if it is missing or not finished."""
+    """The trained model of notebook 8, trained now if it is missing or not finished.
+
+    Raises:
+        ValueError: the run folder holds a model of another split or recipe.
+    """
     from lungseg_utils.training import is_finished, read_log, train  # TensorFlow only where it is needed
 
     if not is_finished(course.recipe, read_log(course.run / "log.csv")):
         print("There is no trained model yet: training it as notebook 8 does.")
-        train(course.recipe, arrays_ready(course, cases), split_ready(course, cases), course.run)
+    # A finished run trains nothing more, but refuses a split that is not the one it was trained with.
+    train(course.recipe, arrays_ready(course, cases), split_ready(course, cases), course.run)
     return course.run / "best.keras"
