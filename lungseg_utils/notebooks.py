@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from lungseg_utils import course, scores
 from lungseg_utils.splits import PARTS
@@ -28,6 +28,9 @@ class NotebookError(RuntimeError):
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> float:
     """Execute a notebook in a fresh kernel and save it with its outputs.
+
+    What the kernel's process writes beside the notebook (messages of libraries, a crash) goes into a `.log` beside
+    the saved copy.
 
     Args:
         notebook: changed in place.
@@ -48,10 +51,14 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> floa
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.monotonic()
+    log = target.with_suffix(".log")
     try:
-        client.execute()
+        with open(log, "w", encoding="utf-8") as messages:
+            client.execute(stderr=messages)
     except CellExecutionError as error:
         raise NotebookError(f"{target.name} stopped: {error}\nSee {target} for all outputs up to there.") from error
+    except DeadKernelError as error:
+        raise NotebookError(f"{target.name}: its kernel died, often for want of memory. See {log}.") from error
     finally:
         nbformat.write(notebook, target)
     return time.monotonic() - start

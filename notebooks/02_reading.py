@@ -26,7 +26,7 @@
 # - name the lungs without mistaking left for right
 # - resize images and masks rightly, and measure what the wrong way costs
 #
-# **Time on two cores:** about 1 minute
+# **Time on two cores:** about 10 seconds
 #
 # **Needs:** nothing; the X-rays are drawn if they are not there yet. **Leaves behind:** all cases as arrays, decoded
 # once, in the cache that the next notebooks read.

@@ -26,7 +26,7 @@
 # - say why a lung picture is never mirrored here
 # - measure which step of a pipeline costs time, before making it faster
 #
-# **Time on two cores:** about 1 minute
+# **Time on two cores:** about 20 seconds
 #
 # **Needs:** the split of notebook 3 (made here if it is missing). **Leaves behind:** nothing.
 

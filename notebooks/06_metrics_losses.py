@@ -27,7 +27,7 @@
 # - measure the distance between two outlines in millimetres, and say why Dice alone is not enough
 # - compute the score that costs nothing, and that every model has to beat
 #
-# **Time on two cores:** about 1 minute
+# **Time on two cores:** about 10 seconds
 #
 # **Needs:** the data set (drawn if it is missing). **Leaves behind:** nothing; the functions stand in
 # `lungseg_utils.scores` and `lungseg_utils.losses` for the notebooks that follow.

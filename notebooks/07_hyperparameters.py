@@ -27,7 +27,7 @@
 # - read a learning rate schedule, and say what weight decay, batch size and momentum do
 # - compile a model, read its summary, and check that one training step changes it
 #
-# **Time on two cores:** about 3 minutes
+# **Time on two cores:** about 1 minute
 #
 # **Needs:** the data set (drawn if it is missing). **Leaves behind:** nothing; the functions stand in
 # `lungseg_utils.training` for the notebooks that follow.

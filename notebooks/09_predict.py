@@ -654,7 +654,7 @@ folder.cleanup()
 #
 # </details>
 #
-# **4.** Dice is 0.981 for women (n = 9) and 0.977 for men (n = 11). Is the network unfair to men?
+# **4.** Dice is 0.98 for women (n = 9) and 0.97 for men (n = 11). Is the network unfair to men?
 #
 # <details><summary>Answer</summary>
 #

@@ -80,6 +80,13 @@ def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
     assert saved.cells[0].outputs and not saved.cells[2].outputs
 
 
+def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(tmp_path):
+    dies = notebook_of("import os, signal", "os.write(2, b'last words')", "os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(notebooks.NotebookError, match="kernel died.*out.log"):
+        notebooks.execute(dies, tmp_path, tmp_path / "out.ipynb")
+    assert (tmp_path / "out.ipynb").exists()
+
+
 def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, capsys):
     # a stand-in notebook that leaves a split and scores; the nine real ones run through nbval and with real X-rays
     source = tmp_path / "09_predict.ipynb"
