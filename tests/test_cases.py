@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import write_png, write_set
+from shared import write_png, write_set
 
 from lungseg_utils.cases import DatasetError, find_cases, original_sizes, pixel_spacing
 

@@ -8,7 +8,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import REPOSITORY, write_set
+from shared import REPOSITORY, write_set
 
 from lungseg_utils import notebooks
 from lungseg_utils.cases import find_cases

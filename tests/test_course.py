@@ -67,6 +67,6 @@ def test_arrays_have_the_recipes_size(monkeypatch):
 
 
 def fake_drawing(folder):
-    from conftest import write_set
+    from shared import write_set
 
     return folder if folder.exists() else write_set(folder, count=30, height=64, width=64)

@@ -9,7 +9,7 @@ import warnings
 import cv2
 import numpy as np
 import pytest
-from conftest import REPOSITORY, ellipse, write_png, write_set
+from shared import REPOSITORY, ellipse, write_png, write_set
 
 from lungseg_utils import images
 from lungseg_utils.cases import DatasetError, find_cases

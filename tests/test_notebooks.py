@@ -10,7 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from conftest import REPOSITORY
+from shared import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 LIBRARY = REPOSITORY / "lungseg_utils"

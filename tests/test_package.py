@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from shared import REPOSITORY
 
 import lungseg_utils
 

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ellipse
+from shared import ellipse
 
 from lungseg_utils import pipeline
 from lungseg_utils.recipes import ARTICLE, LAPTOP

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, ellipse
+from shared import REPOSITORY, ellipse
 
 from lungseg_utils import evaluation, prediction, scores, training
 from lungseg_utils.cases import find_cases

@@ -5,7 +5,7 @@ import re
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from shared import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "notebooks"))
 import build  # noqa: E402

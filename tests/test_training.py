@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ellipse
+from shared import ellipse
 
 from lungseg_utils import training
 from lungseg_utils.images import Arrays
@@ -136,7 +136,9 @@ def test_it_learns(at_one_go):
 
 def test_killed_training_ends_where_an_undisturbed_one_does(at_one_go, killed_twice):
     for name in LOSSES:
-        np.testing.assert_allclose(column(killed_twice[1], name), column(at_one_go[1], name), atol=1e-4)
+        # one pixel of 1,024 that falls on the other side of 0.5 moves a hard Dice more than a loss
+        tolerance = 2e-3 if "hard" in name else 1e-4
+        np.testing.assert_allclose(column(killed_twice[1], name), column(at_one_go[1], name), atol=tolerance)
     models = [keras.models.load_model(folder / "last.keras") for folder, _ in (at_one_go, killed_twice)]
     for one, other in zip(models[0].get_weights(), models[1].get_weights()):
         np.testing.assert_allclose(one, other, atol=1e-3)
