@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 
-LEAST_DICE = 0.965  # hard, per image, mean over the test split
+# Hard, per image, mean over the 20 test images. Those differ much, so the mean depends on who is among them: splits
+# with other seeds gave 0.963 to 0.973. This bound catches a course that is broken, not one that is unlucky.
+LEAST_DICE = 0.955
 
 
 def test_nine_notebooks_on_real_xrays(montgomery, tmp_path):
