@@ -91,7 +91,8 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         NotebookError: a cell failed.
     """
     start = time.monotonic()
-    name = f"{Path(data).expanduser().resolve().name if data else 'phantom'}-{recipe}"
+    data = str(Path(data).expanduser().resolve()) if data else None  # kernels work in another folder
+    name = f"{Path(data).name if data else 'phantom'}-{recipe}"
     run = course.home() / "runs" / f"{datetime.now():%Y-%m-%d_%H%M%S}-{name}"
     os.environ.update(LUNGSEG_RECIPE=recipe, LUNGSEG_DATA=data or "", LUNGSEG_RUN=str(run))
     chosen = course.start()

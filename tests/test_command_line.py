@@ -103,8 +103,9 @@ def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, 
     for name in ("LUNGSEG_DATA", "LUNGSEG_RECIPE", "LUNGSEG_RUN"):
         monkeypatch.setenv(name, "")  # restored afterwards: the command sets them
     monkeypatch.setattr(notebooks, "find_notebooks", lambda: [source])
-    data = write_set(tmp_path / "some set", count=30, height=64, width=80)
-    printed = "\n".join(notebooks.run_course("laptop", str(data)))
+    write_set(tmp_path / "some set", count=30, height=64, width=80)
+    monkeypatch.chdir(tmp_path)  # a path relative to here: the notebooks run in their own folder
+    printed = "\n".join(notebooks.run_course("laptop", "some set"))
     assert "[1/9] 09_predict" in printed and "hd95_mm" in printed
     [path] = (tmp_path / "home").glob("runs/*/summary.json")
     summary = json.loads(path.read_text())
