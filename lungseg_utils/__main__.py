@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import zipfile
 from pathlib import Path
 
 from lungseg_utils import __version__, course
@@ -28,6 +29,8 @@ def evaluate(options: argparse.Namespace) -> None:
     from lungseg_utils import evaluation, images, prediction, scores
 
     cases = find_cases(options.data)
+    if options.model.exists() and not zipfile.is_zipfile(options.model):
+        raise DatasetError(f"{options.model} is not a model: give the best.keras of a run folder in {course.home()}.")
     model = prediction.load_model(options.model)
     arrays = images.load_arrays(cases, model.input_shape[1], course.home() / "cache")
     rows = evaluation.evaluate(model, cases, arrays.images)
@@ -44,6 +47,13 @@ def run_course(options: argparse.Namespace) -> None:
         print(line, flush=True)
 
 
+def positive(text: str) -> int:
+    """A whole number above 0, for an option."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     main = argparse.ArgumentParser(prog="python -m lungseg_utils", description="Lung segmentation in nine notebooks.")
@@ -52,9 +62,14 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("draw", help="draw a phantom data set", description=draw.__doc__)
     command.add_argument("folder", type=Path, help="folder to make")
-    command.add_argument("--count", type=int, default=240, help="X-rays to draw (%(default)s)")
-    command.add_argument("--size", type=int, default=512, help="their side in px (%(default)s)")
-    command.add_argument("--seed", type=int, default=2022, help="same seed, same pictures (%(default)s)")
+    command.add_argument("--count", type=positive, default=240, help="X-rays to draw (%(default)s)")
+    command.add_argument("--size", type=positive, default=512, help="their side in px (%(default)s)")
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=2022,
+        help="same seed, same pictures (%(default)s, the course's own X-rays: take another for a test set)",
+    )
     command.set_defaults(run=draw)
 
     command = commands.add_parser("fetch", help="download the Montgomery set", description=fetch.__doc__)

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungseg_utils.cases import Case, find_cases
+from lungseg_utils.cases import Case, DatasetError, find_cases
 from lungseg_utils.images import Arrays, load_arrays
 from lungseg_utils.phantom import draw_dataset
 from lungseg_utils.recipes import LAPTOP, Recipe, find_recipe
@@ -65,6 +65,9 @@ def choose(recipe: str = LAPTOP.name, data: str | None = None) -> None:
     home().mkdir(parents=True, exist_ok=True)
     text = json.dumps({"recipe": recipe, "data": data}, indent=1)
     (home() / "course.json").write_text(text + "\n", encoding="utf-8")
+    print(
+        f"From now on: recipe {recipe}, data set {data or 'X-rays drawn by code'}. Run notebooks from their first cell."
+    )
 
 
 def start() -> Course:
@@ -74,7 +77,10 @@ def start() -> Course:
     `choose` writes; without either it is the `laptop` recipe on drawn X-rays.
     """
     path = home() / "course.json"
-    chosen = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        chosen = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise DatasetError(f"{path} is damaged: delete it, and choose again with course.choose.") from error
     recipe = find_recipe(os.environ.get("LUNGSEG_RECIPE") or chosen.get("recipe", LAPTOP.name))
     data = os.environ.get("LUNGSEG_DATA", chosen.get("data")) or None
     data = Path(data).expanduser().resolve() if data else None

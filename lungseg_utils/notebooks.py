@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -105,6 +106,9 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         yield f"[{number}/9] {path.stem:16} {seconds[path.stem]:6.0f} s"
     summary = summarise_run(chosen, seconds, time.monotonic() - start)
     (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    usual = course.home() / "runs" / name
+    if not (usual / "best.keras").exists():  # so that notebooks opened afterwards need not train again
+        shutil.copytree(run, usual, ignore=shutil.ignore_patterns("*.ipynb", "*.log"), dirs_exist_ok=True)
     yield from [
         "",
         scores.format_summary(summary["scores"]),

@@ -783,7 +783,10 @@ def draw_dataset(folder: Path, count: int = 240, size: int = 512, seed: int = 20
     if _is_set(folder, record):
         return folder
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(f"{folder} does not hold the set {record}: remove it or name another folder")
+        asked = ", ".join(f"{name} {value}" for name, value in record.items())
+        raise FileExistsError(
+            f"{folder} is there, but is not the drawn set of {asked}: remove it or name another folder."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-unfinished-", dir=folder.parent))
     try:

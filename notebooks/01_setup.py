@@ -63,7 +63,8 @@ print(f"{len(cases)} cases. The first one is {cases[0].id}.")
 from lungseg_utils import figures
 from lungseg_utils.images import read_grey, read_masks
 
-image, masks = read_grey(cases[0].image), read_masks(cases[0])
+case = cases[5]
+image, masks = read_grey(case.image), read_masks(case)
 
 figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], image, "X-ray")
@@ -85,7 +86,7 @@ figures.show(figure, "A drawn chest X-ray twice; on the right a solid line runs 
 # A result belongs to the versions that made it: the same code can behave differently after an upgrade. So write the
 # versions down whenever you report a result.
 #
-# The first import below is ours: it loads TensorFlow without the dozen of start-up messages that it would print.
+# The first import below is ours: it loads TensorFlow without the start-up messages that it would print.
 
 # %%
 import lungseg_utils.quiet  # before the first TensorFlow import
@@ -111,7 +112,7 @@ for library in (tf, keras, np, sklearn, cv2, matplotlib):
 # therefore check, instead of hoping.
 
 # %%
-assert keras.__version__ >= "3", "This course needs Keras 3."
+assert int(keras.__version__.split(".")[0]) >= 3, "This course needs Keras 3."
 assert keras.backend.backend() == "tensorflow", "This course needs the TensorFlow backend of Keras."
 
 # %% [markdown]
@@ -214,7 +215,8 @@ for field in ("image_size", "base_filters", "batch_size", "learning_rate", "epoc
 # %% [markdown]
 # You need not understand these words yet; notebook 7 takes them one by one.
 #
-# To choose something else, run `course.choose` once. The choice is kept for all notebooks:
+# To choose something else, run `course.choose` once. The choice is kept for all notebooks. (On Colab each notebook has
+# a machine of its own: there, run it in every notebook, before the cell with `course.start()`.)
 #
 # ```python
 # course.choose(recipe="article", data="/path/to/MontgomerySet")   # real X-rays, the article's numbers
@@ -263,7 +265,8 @@ except ValueError as error:
 #
 # ## Exercises
 #
-# 1. Show the outlines of the case with the ID `cases[5].id`. *Hint: two lines of the drawing cell change.*
+# 1. Show the outlines of `cases[0]`. What makes this one harder to outline? *Hint: one line of the drawing cell
+#    changes.*
 # 2. Measure the speed of your machine for `size = 200` and for `size = 4000`. Why is the small one slower per
 #    operation? *Hint: what happens besides multiplying?*
 #

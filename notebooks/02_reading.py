@@ -47,10 +47,10 @@ cases = course.cases_ready(chosen)
 # ## Files that belong together
 #
 # Each case consists of an X-ray, two masks, and a **reading**: a few words by a radiologist, with sex and age. Here
-# are the files of the first case, and what its reading says.
+# are the files of one case, and what its reading says.
 
 # %%
-case = cases[0]
+case = cases[5]
 folder = case.image.parent.parent
 for path in (case.image, case.left_mask, case.right_mask):
     print(path.relative_to(folder).as_posix())
@@ -507,9 +507,9 @@ for name, values in shifts.items():
     print(f"{name:8} {np.mean(values):+.2f} pixels, or {np.mean(values) / 4:+.2f} of a new pixel")
 
 # %% [markdown]
-# Area is right on average. Nearest is not: it moves masks by nearly half a new pixel, always to the right and, as
-# rows work in the same way, downwards. The X-ray does not move with it. A network that is trained on such pairs
-# learns to draw every outline a little too low and too far to the right.
+# Area is right on average. Nearest is not: it moves masks by more than a third of a new pixel, always to the right
+# and, as rows work in the same way, downwards. The X-ray does not move with it. A network that is trained on such
+# pairs learns to draw every outline a little too low and too far to the right.
 #
 # ### What it costs, measured
 #
@@ -549,7 +549,8 @@ print("Dice against the truth at the file's own size, mean of 20 cases")
 for size in (64, 128):
     means = {way: np.mean(results[size, way]) for way in ways}
     print(f"{size:4} pixels:  nearest {means['nearest']:.3f}   area {means['area']:.3f}")
-    assert means["area"] > means["nearest"] + 0.003
+    if size < min(height, width):  # files that are as small already lose nothing
+        assert means["area"] > means["nearest"] + 0.003
 
 # %% [markdown]
 # The loss by `INTER_NEAREST` is a multiple of the loss by area, and it is larger at the smaller size, where half a

@@ -80,11 +80,10 @@ def best_coin(coins, images, rng):
 rng = np.random.default_rng(3)
 print(f"one coin, validation:       {best_coin(1, 20, rng):.2f}")
 print(f"best of 200, validation:    {best_coin(200, 20, rng):.2f}")
-print(f"that coin on the test part: {best_coin(1, 20, rng):.2f}")
+print(f"the winner, on test:        {best_coin(1, 20, rng):.2f}")  # tossed anew: a coin does not know that it has won
 
 # %% [markdown]
-# (On the test part the winner is tossed like any other coin: nothing is chosen there.) One toss may be chance, so
-# repeat the whole experiment 500 times, for different numbers of coins.
+# One toss may be chance, so repeat the whole experiment 500 times, for different numbers of coins.
 
 # %%
 print("coins   winner on validation   winner on test   (means of 500 experiments)")

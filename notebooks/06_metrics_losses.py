@@ -391,7 +391,7 @@ assert result["batch_dice"] < result["soft_dice"] - 0.1
 print(f"loss + Dice = {0.1022 + 0.9002:.4f}")
 
 # %% [markdown]
-# They do not. Keras weighs a *loss* by the number of images in the batch, but a metric that is one number by batch. The
+# They do not. Keras averages a *loss* over images, but a metric that returns one number per batch over *batches*. The
 # article validates on 13 images (a tenth of 138) in batches of two: six full batches, and one image alone. Two
 # equations, two unknowns: the mean Dice $m$ of the full batches, and the Dice $d$ of the last image.
 #
@@ -566,8 +566,8 @@ for loss in (cross_entropy, dice_loss):
 
 # %% [markdown]
 # With cross-entropy every pixel has one vote, and the object is outvoted: predicting background everywhere is nearly
-# right. Dice compares areas, so object and background weigh about the same, however small the object is. Lungs are
-# large, so both losses work for them; for a nodule of a few pixels the difference decides.
+# right. Dice compares areas, so the background counts for little more than the object, however small the object is.
+# Lungs are large, so both losses work for them; for a nodule of a few pixels the difference decides.
 #
 # ### An empty mask
 #
@@ -705,8 +705,8 @@ print(f"Dice {dice(square, stray):.4f}, ASSD {assd(distances):.2f}, HD95 {hd95(d
 assert distances.max() > 15 and assd(distances) < 0.2 and hd95(distances) == 0
 
 # %% [markdown]
-# One pixel alone decides the Hausdorff distance, and hardly moves the ASSD. HD95 forgives it, because it is one of
-# fewer than five in a hundred outline points. That is why HD95 is preferred: it survives a speck, and still notices a
+# One pixel alone decides the Hausdorff distance, and hardly moves the ASSD. HD95 forgives it, because fewer than five
+# in a hundred outline points are that far off. That is why HD95 is preferred: it survives a speck, and still notices a
 # larger mistake.
 #
 # ### Say which tool

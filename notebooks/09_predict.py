@@ -344,11 +344,12 @@ curve = [np.mean([dice(true, each > threshold) for true, each in zip(true_masks,
 # %% tags=["nbval-ignore-output"]
 figure, axes = figures.new_figure(width=4.5, height=3)
 axes[0, 0].plot(thresholds, curve, "o-", color="black")
-axes[0, 0].set(xlabel="threshold", ylabel="mean Dice on validation", xticks=thresholds)
+axes[0, 0].set(xlabel="threshold", ylabel="mean Dice on validation", xticks=thresholds, ylim=(0.9, 1))
 figures.show(figure, "Mean Dice coefficient of the validation cases over nine thresholds: a flat hill whose top lies "
              "near the middle and whose sides fall off slowly.")
 print(f"best threshold on validation: {thresholds[np.argmax(curve)]:.1f}; "
       f"it gains {max(curve) - curve[4]:.4f} over 0.5")
+print(f"Dice at 0.3: {curve[2]:.4f}, at 0.5: {curve[4]:.4f}, at 0.7: {curve[6]:.4f}")
 
 # %% [markdown]
 # The top of the hill is flat: the network is sure nearly everywhere, so only the seam of the outline moves. When the
@@ -467,9 +468,9 @@ print(format_summary(summarise(rows)))
 
 # %% [markdown]
 # Do not compare this Dice with the article's 0.9002: that one is *soft*, pooled over batches of two, on validation
-# images that had chosen the checkpoint. Its split also has patients in training who appear again among the test images.
-# Ours is *hard*, per image, at the file's size, on patients that are new. Notebook 6 shows how far these two scales lie
-# apart.
+# images that had chosen which epoch was kept. Its split also has patients in training who appear again among the test
+# images. Ours is *hard*, per image, at the file's size, on patients that are new. Notebook 6 shows how far these two
+# scales lie apart.
 #
 # Every image is a point:
 
@@ -499,6 +500,8 @@ for each, row in zip(axes[0], worst):
     figures.draw_xray(each, image, f"{row['id']}: Dice {row['dice']:.3f}")
     figures.draw_outlines(each, true)
     figures.draw_outlines(each, to_masks(predicted, *image.shape), figures.PREDICTION)
+    down, right = np.nonzero(true.any(axis=-1))  # show the lungs only, as large as possible
+    each.set(xlim=(right.min() - 25, right.max() + 25), ylim=(down.max() + 25, down.min() - 25))
 figures.show(figure, "The three test cases with the lowest Dice coefficient; solid lines are the true outlines and "
              "dashed lines the predicted ones, which leave the true ones in some places.")
 
@@ -534,8 +537,9 @@ assert np.mean(gain) > 0, "a network that looks at the X-ray should beat one tha
 # A good mean can hide a group for which the network fails. So we split the cases by finding, sex and age.
 #
 # The groups are small, and a mean of few images is uncertain. A rough measure of how uncertain: the **standard
-# error**, SD divided by the square root of the number of images. A difference between two groups that is smaller than
-# about two standard errors may well be chance.
+# error**, SD divided by the square root of the number of images. The standard
+# error of a *difference* between two groups is larger than either: the root of the sum of the two squares. A difference
+# that is not clearly more than two of those may well be chance.
 
 # %%
 def print_groups(name, groups):
@@ -561,7 +565,7 @@ print_groups("age", ["unknown" if row["age"] is None else "0 to 17" if row["age"
 # - Few images: one difficult case moves a mean. The numbers after ± say how much (two standard errors).
 # - Many comparisons: with seven groups, one of them looks special by chance sooner or later.
 # - Groups overlap: if older patients have more findings, a difference "by age" may be one "by finding".
-# - In the drawn X-rays, sex and age are labels that have little to do with the picture. In real ones they have much:
+# - In the drawn X-rays, sex and age are labels that show little in the picture. In real ones they show much:
 #   breast tissue, body size, hearts that grow wider with age.
 #
 # A group that is missing altogether does not show up in this table at all. That is the more dangerous kind of gap.
@@ -654,12 +658,13 @@ folder.cleanup()
 #
 # </details>
 #
-# **4.** Dice is 0.98 for women (n = 9) and 0.97 for men (n = 11). Is the network unfair to men?
+# **4.** Dice is 0.98 for women (n = 9) and 0.97 for men (n = 11), with an SD of 0.02 in both groups. Is the network
+# unfair to men?
 #
 # <details><summary>Answer</summary>
 #
-# It cannot be said. With so few images the means are uncertain by about as much as they differ. It needs more cases,
-# and a look at what else differs between the two groups.
+# It cannot be said. The standard errors are 0.02 divided by the roots of 9 and 11, so that of the difference is nearly
+# as large as the difference. It needs more cases, and a look at what else differs between the two groups.
 #
 # </details>
 #

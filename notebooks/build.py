@@ -109,7 +109,7 @@ def measure(data: str | None) -> None:
         os.environ["LUNGSEG_HOME"] = home
         for line in notebooks.run_course("laptop", data):
             print(line, flush=True)
-        [summary] = Path(home).glob("runs/*/summary.json")
+        [summary] = Path(home).glob("runs/2*/summary.json")  # its name begins with the year
         kept = json.loads(summary.read_text(encoding="utf-8"))
         RESULTS.mkdir(exist_ok=True)
         shutil.copy(summary, RESULTS / f"{kept['data']}-{kept['recipe']}.json")

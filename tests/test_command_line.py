@@ -55,6 +55,16 @@ def test_mistakes_end_with_one_clear_line(words, tmp_path):
     assert not list(tmp_path.glob("runs/*")), "a run that could not begin leaves nothing"
 
 
+def test_what_is_no_model_is_refused(tmp_path, tiny_set):
+    (tmp_path / "text.keras").write_text("no model")
+    done = lungseg("evaluate", tmp_path / "text.keras", tiny_set, home=tmp_path)
+    assert done.returncode == 1 and "is not a model" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_xrays_cannot_be_drawn(tmp_path):
+    assert lungseg("draw", tmp_path / "none", "--count", 0).returncode == 2
+
+
 def test_an_unknown_recipe_is_refused():
     done = lungseg("course", "--recipe", "fast")
     assert done.returncode == 2 and "laptop" in done.stderr
@@ -107,7 +117,8 @@ def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)  # a path relative to here: the notebooks run in their own folder
     printed = "\n".join(notebooks.run_course("laptop", "some set"))
     assert "[1/9] 09_predict" in printed and "hd95_mm" in printed
-    [path] = (tmp_path / "home").glob("runs/*/summary.json")
+    path, copy = sorted((tmp_path / "home").glob("runs/*/summary.json"))
+    assert copy.parent.name == "some set-laptop" and (copy.parent / "split.json").exists()  # for notebooks opened later
     summary = json.loads(path.read_text())
     assert summary["recipe"] == "laptop" and summary["data"] == "some set"
     assert sum(summary["images"].values()) == 30 and list(summary["seconds"]) == ["09_predict"]

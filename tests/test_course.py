@@ -47,6 +47,13 @@ def test_wrong_choices_are_refused_and_nothing_is_kept(tmp_path):
     assert not (course.home() / "course.json").exists()
 
 
+def test_a_damaged_choice_is_named():
+    course.home().mkdir()
+    (course.home() / "course.json").write_text("{")
+    with pytest.raises(DatasetError, match="course.json is damaged: delete it"):
+        course.start()
+
+
 def test_split_is_made_once_and_then_read(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
     chosen = course.start()
