@@ -91,7 +91,6 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
     Raises:
         NotebookError: a cell failed.
     """
-    start = time.monotonic()
     data = str(Path(data).expanduser().resolve()) if data else None  # kernels work in another folder
     name = f"{Path(data).name if data else 'phantom'}-{recipe}"
     run = course.home() / "runs" / f"{datetime.now():%Y-%m-%d_%H%M%S}-{name}"
@@ -104,7 +103,7 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         notebook = nbformat.read(path, as_version=4)
         seconds[path.stem] = execute(notebook, path.parent, run / path.name)
         yield f"[{number}/9] {path.stem:16} {seconds[path.stem]:6.0f} s"
-    summary = summarise_run(chosen, seconds, time.monotonic() - start)
+    summary = summarise_run(chosen, seconds)
     (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     usual = course.home() / "runs" / name
     if not (usual / "best.keras").exists():  # so that notebooks opened afterwards need not train again
@@ -118,11 +117,8 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
     ]
 
 
-def summarise_run(chosen: course.Course, seconds: dict[str, float], total: float) -> dict:
-    """Collect what a run produced: recipe, data, split sizes, seconds, versions, scores on the test split.
-
-    `seconds` are those of each notebook; `total` adds the drawing of the X-rays, where that was needed.
-    """
+def summarise_run(chosen: course.Course, seconds: dict[str, float]) -> dict:
+    """Collect what a run produced: recipe, data, split sizes, seconds per notebook, scores on the test split."""
     split = json.loads((chosen.run / "split.json").read_text(encoding="utf-8"))
     # the largest process that has ended, a kernel with TensorFlow; kilobytes, on macOS bytes
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -131,7 +127,7 @@ def summarise_run(chosen: course.Course, seconds: dict[str, float], total: float
         "data": chosen.data_name,
         "images": {part: len(split[part]) for part in PARTS},
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "total_seconds": round(total, 1),
+        "total_seconds": round(sum(seconds.values()), 1),
         "peak_memory_gb": round(peak / 1e9, 2),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

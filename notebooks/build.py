@@ -118,7 +118,7 @@ def measure(data: str | None) -> None:
 def results_table() -> str:
     """The README's table, from the kept figures alone."""
     lines = [
-        "| data set | recipe | images train / val / test | whole course | memory | hard Dice, mean ± SD "
+        "| data set | recipe | images train / val / test | nine notebooks | memory | hard Dice, mean ± SD "
         "| median | worst | IoU | ASSD, mm | HD95, mm |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
