@@ -106,8 +106,11 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
     summary = summarise_run(chosen, seconds)
     (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     usual = course.home() / "runs" / name
-    if not (usual / "best.keras").exists():  # so that notebooks opened afterwards need not train again
-        shutil.copytree(run, usual, ignore=shutil.ignore_patterns("*.ipynb", "*.log"), dirs_exist_ok=True)
+    if not usual.exists():  # so that notebooks opened afterwards need not train again; a run of their own stays
+        draft = usual.with_name(f"{name}.copying")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(run, draft, ignore=shutil.ignore_patterns("*.ipynb", "*.log"))
+        os.replace(draft, usual)
     yield from [
         "",
         scores.format_summary(summary["scores"]),

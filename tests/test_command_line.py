@@ -119,6 +119,9 @@ def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, 
     assert "[1/9] 09_predict" in printed and "hd95_mm" in printed
     path, copy = sorted((tmp_path / "home").glob("runs/*/summary.json"))
     assert copy.parent.name == "some set-laptop" and (copy.parent / "split.json").exists()  # for notebooks opened later
+    (copy.parent / "split.json").write_text("mine")
+    list(notebooks.run_course("laptop", "some set"))
+    assert (copy.parent / "split.json").read_text() == "mine", "a second run leaves what is there"
     summary = json.loads(path.read_text())
     assert summary["recipe"] == "laptop" and summary["data"] == "some set"
     assert sum(summary["images"].values()) == 30 and list(summary["seconds"]) == ["09_predict"]
