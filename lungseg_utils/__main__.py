@@ -24,19 +24,73 @@ def fetch(options: argparse.Namespace) -> None:
     print(fetch_montgomery(options.folder))
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Measure drawn and real X-rays, and print both side by side: do the drawn ones span the real ones?"""
+    from lungseg_utils import realism
+
+    cases = [find_cases(folder) for folder in (options.drawn, options.real)]
+    drawn, real = map(realism.measure_cases, cases)
+    print(realism.compare(drawn, real))
+    if options.save:
+        realism.save_ranges(options.save, cases[1], real)
+
+
+def check_model_file(path: Path) -> None:
+    """Raise DatasetError if a file is there but no model; a missing one is for `prediction.load_model` to tell."""
+    if path.exists() and not zipfile.is_zipfile(path):
+        raise DatasetError(f"{path} is not a model: give the best.keras of a run folder in {course.home()}.")
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Score a trained model on every X-ray of a data set."""
     from lungseg_utils import evaluation, images, prediction, scores
 
     cases = find_cases(options.data)
-    if options.model.exists() and not zipfile.is_zipfile(options.model):
-        raise DatasetError(f"{options.model} is not a model: give the best.keras of a run folder in {course.home()}.")
+    check_model_file(options.model)
     model = prediction.load_model(options.model)
     arrays = images.load_arrays(cases, model.input_shape[1], course.home() / "cache")
     rows = evaluation.evaluate(model, cases, arrays.images)
     if options.csv:
         scores.write_scores(rows, options.csv)
     print(scores.format_summary(scores.summarise(rows)))
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Segment X-rays: write a mask per lung, an overlay picture and a table of areas. Not for clinical use."""
+    from lungseg_utils import prediction, xrays
+
+    if options.model:
+        check_model_file(options.model)
+        model = prediction.load_model(options.model)
+    else:
+        from lungseg_utils.pretraining import load_pretrained
+
+        model = load_pretrained()
+    rows = xrays.predict_files(model, options.files, options.to, options.spacing)
+    failed = [row for row in rows if row["error"]]
+    for row in rows:
+        if not row["error"]:
+            print(f"{row['name']}: {xrays.describe(row)}")
+    print(options.to)
+    if failed:
+        problems = "\n".join(row["error"] for row in failed)
+        raise DatasetError(f"{len(failed)} of {len(rows)} files could not be used:\n{problems}")
+
+
+def pretrain(options: argparse.Namespace) -> None:
+    """Make the shipped model anew: draw X-rays, train on them alone, score, write the model card."""
+    from lungseg_utils import pretraining
+
+    card = pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data)
+    print(card.read_text(encoding="utf-8"))
+
+
+def measure_parts(options: argparse.Namespace) -> None:
+    """Train without one part of the drawing at a time, and score each on real X-rays: what is it worth?"""
+    from lungseg_utils import parts
+
+    table = parts.measure_parts(parts.make_rows(), course.home(), options.data)
+    print(parts.format_rows(table["rows"]))
 
 
 def run_course(options: argparse.Namespace) -> None:
@@ -52,6 +106,13 @@ def positive(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def millimetres(text: str) -> float:
+    """A length above 0, for an option."""
+    if not 0 < float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,11 +139,32 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=fetch)
 
+    command = commands.add_parser("compare", help="compare drawn X-rays with real ones", description=compare.__doc__)
+    command.add_argument("drawn", type=Path, help="folder of drawn X-rays in the Montgomery layout")
+    command.add_argument("real", type=Path, help="folder of real ones")
+    command.add_argument("--save", type=Path, metavar="FILE", help="also write the real ones' percentiles, as JSON")
+    command.set_defaults(run=compare)
+
     command = commands.add_parser("evaluate", help="score a model", description=evaluate.__doc__)
     command.add_argument("model", type=Path, help="the .keras file")
     command.add_argument("data", type=Path, help="folder of a data set in the Montgomery layout")
     command.add_argument("--csv", type=Path, help="also write a row per X-ray and lung into this file")
     command.set_defaults(run=evaluate)
+
+    command = commands.add_parser("predict", help="segment any chest X-rays", description=predict.__doc__)
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG or DICOM, or a folder of them")
+    command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="for the results: new or empty")
+    command.add_argument("--model", type=Path, help="a best.keras of your own; without it, the model that is shipped")
+    command.add_argument("--spacing", type=millimetres, metavar="MM", help="mm per pixel of files that do not say it")
+    command.set_defaults(run=predict)
+
+    command = commands.add_parser("pretrain", help="make the shipped model anew", description=pretrain.__doc__)
+    command.add_argument("--data", type=Path, help="folder of real X-rays, to score it on")
+    command.set_defaults(run=pretrain)
+
+    command = commands.add_parser("parts", help="measure each part of the drawing", description=measure_parts.__doc__)
+    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays, to score each training on")
+    command.set_defaults(run=measure_parts)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)
     command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")

@@ -101,6 +101,25 @@ def cases_ready(course: Course) -> list[Case]:
     return find_cases(draw_dataset(folder))
 
 
+def real_cases(course: Course) -> list[Case] | None:
+    """The real X-rays at hand, on which notebook 9 scores models.
+
+    They are those of the chosen data set; else those in the folder that the environment variable
+    `LUNGSEG_MONTGOMERY` names; else those in `home()`, where `python -m lungseg_utils fetch` puts them.
+
+    Returns:
+        The cases; `None` when there are none.
+
+    Raises:
+        DatasetError: a folder that was chosen, named or found is not a data set.
+    """
+    named = course.data or os.environ.get("LUNGSEG_MONTGOMERY")
+    fetched = home() / "MontgomerySet"
+    if not named and not fetched.exists():
+        return None
+    return find_cases(named or fetched)
+
+
 def arrays_ready(course: Course, cases: list[Case]) -> Arrays:
     """The cases as arrays at the recipe's size, decoded now if that was not done before."""
     return load_arrays(cases, course.recipe.image_size, home() / "cache")

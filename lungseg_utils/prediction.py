@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-from scipy import ndimage
 
 import lungseg_utils.losses  # noqa: F401  (registers the losses under the names that model files use)
 
@@ -43,17 +42,20 @@ def predict_probabilities(model: keras.Model, images: np.ndarray, batch_size: in
 def clean(mask: np.ndarray, parts: int = 1) -> np.ndarray:
     """Keep the largest connected parts of a mask and fill their holes; taught in notebook 9.
 
+    Outlines are traced and filled again: on 20 million pixels this is tens of times faster than to number the parts.
+    How large a part is says the area within its outline, which runs through the centres of its outer pixels: holes
+    count, and a part one pixel wide has no area, so that it is kept only when there is nothing else.
+
     Args:
-        mask: (height, width), 0 and 1.
+        mask: (height, width), 0 and 1. Pixels that touch at a corner are connected.
         parts: how many parts there should be: 1 for one lung, 2 for both.
 
     Returns:
         (height, width) uint8, 0 and 1.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype("uint8"))
-    areas = stats[1:, cv2.CC_STAT_AREA]  # label 0 is the background
-    largest = 1 + np.argsort(areas)[::-1][:parts]
-    return ndimage.binary_fill_holes(np.isin(labels, largest)).astype("uint8")
+    outlines, _ = cv2.findContours(mask.astype("uint8"), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    largest = sorted(outlines, key=cv2.contourArea)[-parts:]
+    return cv2.drawContours(np.zeros(mask.shape, "uint8"), largest, -1, 1, cv2.FILLED)
 
 
 def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: float = 0.5) -> np.ndarray:
@@ -73,6 +75,6 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     count = probabilities.shape[-1]
     masks = []
     for channel in range(count):
-        enlarged = cv2.resize(probabilities[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
-        masks.append(clean(enlarged > threshold, parts=2 if count == 1 else 1))
+        lung = cv2.resize(probabilities[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > threshold
+        masks.append(clean(lung, parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)

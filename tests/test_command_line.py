@@ -22,8 +22,8 @@ def lungseg(*words, home=None, **more):
 
 def test_help_names_every_command():
     printed = lungseg("--help").stdout
-    assert all(command in printed for command in ("draw", "fetch", "evaluate", "course"))
-    for command in ("draw", "fetch", "evaluate", "course"):
+    assert all(command in printed for command in ("draw", "fetch", "compare", "evaluate", "predict", "course"))
+    for command in ("draw", "fetch", "compare", "evaluate", "predict", "course"):
         assert lungseg(command, "--help").returncode == 0
 
 
@@ -31,6 +31,14 @@ def test_draw_writes_a_data_set(tmp_path):
     done = lungseg("draw", tmp_path / "drawn", "--count", 4, "--size", 64, "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert len(find_cases(tmp_path / "drawn")) == 4
+
+
+def test_compare_prints_both_sets_and_saves_the_second(tmp_path, tiny_set):
+    lungseg("draw", tmp_path / "drawn", "--count", 4, "--size", 64, "--seed", 1)
+    done = lungseg("compare", tmp_path / "drawn", tiny_set, "--save", tmp_path / "ranges.json")
+    assert done.returncode == 0, done.stderr
+    assert "4 drawn" in done.stdout and "6 real" in done.stdout and "apex width left" in done.stdout
+    assert json.loads((tmp_path / "ranges.json").read_text())["cases"] == 6
 
 
 def test_evaluate_scores_every_case(tmp_path, tiny_set):
@@ -46,6 +54,36 @@ def test_evaluate_scores_every_case(tmp_path, tiny_set):
     with open(tmp_path / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 * 6 and {row["id"] for row in rows} == {case.id for case in find_cases(tiny_set)}
+
+
+def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, tiny_set):
+    from lungseg_utils.unet import build_unet
+
+    build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
+    (tmp_path / "bad.png").write_text("no picture")
+    results = tmp_path / "results"
+    options = ("--to", results, "--model", tmp_path / "model.keras", "--spacing", 1.5)
+    done = lungseg("predict", tmp_path / "bad.png", tiny_set / "CXR_png", *options)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "Error: 1 of 7 files could not be used" in done.stderr and "bad.png" in done.stderr.split("Error:")[1]
+    assert "TINY_0001_1: 80 x 64 px, viewer's left" in done.stdout and "cm²" in done.stdout
+    with open(results / "areas.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 7 and [row["row_mm"] for row in rows] == [""] + ["1.5"] * 6
+    assert len(list(results.glob("*.png"))) == 3 * 6
+
+
+def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_set, monkeypatch, capsys):
+    from lungseg_utils import __main__, pretraining
+    from lungseg_utils.unet import build_unet
+
+    monkeypatch.setattr(pretraining, "load_pretrained", lambda: build_unet(32, base_filters=2, depth=2))
+    image = next((tiny_set / "CXR_png").iterdir())
+    monkeypatch.setattr(sys, "argv", ["lungseg", "predict", str(image), "--to", str(tmp_path / "out")])
+    assert __main__.main() == 0
+    assert f"{image.stem}: 80 x 64 px, areas unknown" in capsys.readouterr().out
+    assert (tmp_path / "out" / f"{image.stem}_overlay.png").exists()
+    assert __main__.main() == 1 and "not empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere")])

@@ -6,6 +6,7 @@ import pytest
 
 from lungseg_utils import course
 from lungseg_utils.cases import DatasetError
+from lungseg_utils.montgomery import MONTGOMERY
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +78,25 @@ def fake_drawing(folder):
     from shared import write_set
 
     return folder if folder.exists() else write_set(folder, count=30, height=64, width=64)
+
+
+def test_real_xrays_are_the_chosen_the_named_or_the_fetched_ones(tiny_set, monkeypatch, tmp_path):
+    monkeypatch.setenv("LUNGSEG_MONTGOMERY", "")  # as good as not there
+    assert course.real_cases(course.start()) is None
+    fetched = fake_drawing(course.home() / MONTGOMERY.folder)
+    assert folder_of(course.real_cases(course.start())) == fetched
+    named = fake_drawing(tmp_path / "named")
+    monkeypatch.setenv("LUNGSEG_MONTGOMERY", str(named))
+    assert folder_of(course.real_cases(course.start())) == named
+    course.choose(data=str(tiny_set))
+    assert folder_of(course.real_cases(course.start())) == tiny_set
+
+
+def folder_of(cases):
+    return cases[0].image.parent.parent
+
+
+def test_a_named_set_that_is_missing_is_no_reason_to_use_drawings(monkeypatch, tmp_path):
+    monkeypatch.setenv("LUNGSEG_MONTGOMERY", str(tmp_path / "nowhere"))
+    with pytest.raises(DatasetError, match="nowhere"):
+        course.real_cases(course.start())

@@ -11,7 +11,8 @@ from shared import REPOSITORY
 import lungseg_utils
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "lungseg_utils").glob("*.py") if path.stem != "__init__")
-WITH_TENSORFLOW = {"quiet", "pipeline", "unet", "losses", "training", "prediction", "evaluation"}
+WITH_TENSORFLOW = set("quiet pipeline unet losses training prediction evaluation model_card pretraining".split())
+WITH_TENSORFLOW |= {"parts", "xrays", "upload"}
 
 
 def order() -> list[str]:

@@ -116,8 +116,8 @@ def test_lungs_have_plausible_sizes_and_stay_in_the_picture(phantoms, lungs):
         assert 0.1 < p.masks.any(-1).mean() < 0.5
     for _, mask in lungs:
         (top, bottom), (left, right) = extent(mask, 1), extent(mask, 0)
-        assert 0.35 < (bottom - top) / SIZE < 0.9 and 0.15 < (right - left) / SIZE < 0.45
-        assert 1.2 < (bottom - top) / (right - left) < 4.5
+        assert 0.35 < (bottom - top) / SIZE < 0.96 and 0.13 < (right - left) / SIZE < 0.48
+        assert 1 < (bottom - top) / (right - left) < 5
         assert top > 0 and left > 0 and bottom < SIZE - 1 and right < SIZE - 1
 
 
@@ -128,19 +128,21 @@ def test_channel_0_lies_on_the_viewers_left(phantoms):
 
 
 def test_heart_bulges_to_the_viewers_right(phantoms):
+    bulges = []
     for p in phantoms:
         (_, inner_left), (inner_right, _) = (extent(p.masks[..., channel], 0) for channel in range(2))
         both = np.flatnonzero(p.masks[..., 0].any(1) & p.masks[..., 1].any(1))
         row = p.masks[both[int(0.65 * len(both))]]
         to_left = inner_left - np.flatnonzero(row[:, 0])[-1]
         to_right = np.flatnonzero(row[:, 1])[0] - inner_right
-        assert to_right > to_left
+        bulges.append(to_right - to_left)
+    assert np.median(bulges) > 0.02 * SIZE and np.mean(np.array(bulges) > 0) > 0.6
 
 
 def test_dome_on_the_viewers_left_is_usually_higher():
     patients = [phantom._patient(np.random.default_rng(seed)) for seed in range(100)]
     higher = [patient.domes[0][50:80, 1].mean() < patient.domes[1][50:80, 1].mean() for patient in patients]
-    assert 0.6 < np.mean(higher) < 0.95
+    assert 0.5 < np.mean(higher) < 0.95
 
 
 def test_apices_are_domed(lungs):
@@ -148,7 +150,7 @@ def test_apices_are_domed(lungs):
         top, bottom = extent(mask, 1)
         widths = mask.sum(1)
         near, lower = (widths[top + round(share * (bottom - top))] / widths.max() for share in (0.03, 0.12))
-        assert near < 0.65 and near < lower - 0.1
+        assert near < 0.75 and near < lower - 0.1
 
 
 def test_costophrenic_angles_are_low_lateral_and_sharp(lungs):
@@ -160,7 +162,7 @@ def test_costophrenic_angles_are_low_lateral_and_sharp(lungs):
         assert abs(lowest - lateral) < 0.2 * (right - left)
         widths = mask.sum(1)
         share.append(widths[top + round(0.95 * (bottom - top))] / widths.max())
-    assert max(share) < 0.6 and np.mean(share) < 0.3
+    assert np.percentile(share, 95) < 0.5 and np.mean(share) < 0.3
 
 
 def test_lungs_are_darker_than_what_lies_between_them(phantoms):
@@ -200,18 +202,65 @@ def test_collimation_spares_the_lungs(monkeypatch):
         assert layer.min() == 0
 
 
+def test_gas_lies_below_the_diaphragm(monkeypatch):
+    """Gas looks like lung and is none: a network has to learn that from drawings which never mask it."""
+    monkeypatch.setattr(phantom, "LOOPS_ODDS", (1, 1))
+    canvas = phantom._Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
+    for seed in range(20):
+        patient = phantom._patient(np.random.default_rng(seed))
+        gas = phantom._gas(canvas, np.random.default_rng(seed), patient)
+        lungs = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
+        assert gas.max() > 0.05 and gas[lungs].sum() < 0.05 * gas.sum()
+
+
+def test_lung_shines_through_heart_and_diaphragm_but_is_not_masked():
+    canvas = phantom._Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
+    for seed in range(10):
+        patient = phantom._patient(np.random.default_rng(seed))
+        lungs = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
+        away = phantom._resize(phantom._inwards(1 - lungs.astype(np.float32)), phantom.LOW)
+        hidden = phantom._hidden_air(canvas, np.random.default_rng(seed), patient, away)
+        lower = (canvas.full(canvas.t) > 0.5) & ~lungs
+        assert hidden[lower].max() > 0.1, "some shines through"
+        assert hidden[canvas.full(np.abs(canvas.u)) > 1.3].max() < 0.02, "none lies beside the chest"
+    for seed in range(3):
+        drawn, solid = (draw_phantom(seed, SIZE, without=without) for without in ((), ("hidden air",)))
+        assert np.array_equal(drawn.masks, solid.masks)
+
+
+@pytest.mark.parametrize("name", phantom.PARTS)
+def test_each_part_can_be_left_out(name):
+    """The picture changes in some cases; masks only where the part has to do with them."""
+    whole = [draw_phantom(seed, 64, True) for seed in range(8)]
+    less = [draw_phantom(seed, 64, True, without=(name,)) for seed in range(8)]
+    same = [np.array_equal(a.masks, b.masks) for a, b in zip(whole, less, strict=True)]
+    assert all(same) or name in ("shape", "findings")
+    changed = [not np.array_equal(a.image, b.image) for a, b in zip(whole, less, strict=True)]
+    assert any(changed) if name in ("breasts", "gas", "exposure") else sum(changed) >= 7
+
+
+def test_without_random_shape_all_chests_are_one():
+    first, second = (draw_phantom(seed, 64, without=("shape",)) for seed in (1, 2))
+    assert np.array_equal(first.masks, second.masks) and not np.array_equal(first.image, second.image)
+
+
+def test_an_unknown_part_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="no part named ribs.*bones"):
+        draw_phantom(0, 64, without=("ribs",))
+
+
 # ---------------------------------------------------------------------------------------- findings
 def test_finding_changes_the_lungs_of_the_same_patient():
     cut, changes = 0, []
-    for seed in range(12):
+    for seed in range(30):
         (clear, patient, normal), (ill, same, reading) = (phantom._draw(seed, 0, SIZE, f) for f in (False, True))
         assert normal == "normal" and "patient's" in reading
         assert np.array_equal(patient.outlines[0], same.outlines[0])
         lung = ill.masks.any(-1)
         changes.append(np.abs(clear.image.astype(int) - ill.image)[lung].mean())
         cut += not np.array_equal(clear.masks, ill.masks)
-        assert ("effusion" in reading) == (not np.array_equal(clear.masks, ill.masks))
-    assert cut < 12 and min(changes) > 0 and np.median(changes) > 2
+        assert "effusion" in reading or np.array_equal(clear.masks, ill.masks)
+    assert 0 < cut < 10 and min(changes) > 0 and np.median(changes) > 2
 
 
 def test_without_a_finding_nothing_is_added(monkeypatch):
@@ -236,11 +285,30 @@ def test_effusion_is_cut_from_the_mask_at_the_side_the_words_say():
     canvas = phantom._Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0)
     patient = phantom._patient(np.random.default_rng(0))
     whole = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).sum((0, 1))
-    for seed in range(10):
+    shares = []
+    for seed in range(20):
         fluid, words = phantom._fluid(canvas, np.random.default_rng(seed))
         lost = 1 - phantom._masks(canvas, patient, fluid).sum((0, 1)) / whole
         ill = 0 if "patient's right" in words else 1
-        assert 0 < lost[ill] < 0.3 and lost[1 - ill] == 0
+        assert 0 <= lost[ill] < 0.6 and lost[1 - ill] == 0
+        shares.append(lost[ill])
+    assert np.median(shares) > 0.05
+
+
+def test_fluid_that_does_not_cut_the_mask_makes_it_brighter(monkeypatch):
+    """Where fluid hides a lung, most masks follow the lung that is thought to be behind it."""
+    monkeypatch.setattr(phantom, "EFFUSION_ODDS", 1)
+    monkeypatch.setattr(phantom, "EFFUSION", (0.6, 0.7))
+    monkeypatch.setattr(phantom, "FLUID", (0.5, 0.5))
+    monkeypatch.setattr(phantom, "FINDINGS", (phantom._nodules,) * 5)
+    monkeypatch.setattr(phantom, "CUT_ODDS", 0)
+    for seed in range(6):
+        clear, ill = (draw_phantom(seed, SIZE, finding).masks for finding in (False, True))
+        assert np.array_equal(clear, ill)
+        brighter = (draw_phantom(seed, SIZE, True).image.astype(int) - draw_phantom(seed, SIZE).image)[ill.any(-1)]
+        assert np.mean(brighter > 20) > 0.02
+    monkeypatch.setattr(phantom, "CUT_ODDS", 1)
+    assert draw_phantom(0, SIZE, True).masks.sum() < draw_phantom(0, SIZE).masks.sum()
 
 
 # ---------------------------------------------------------------------------------------- data set

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from shared import REPOSITORY, ellipse
 
 from lungseg_utils import evaluation, prediction, scores, training
@@ -188,6 +189,36 @@ def test_clean_keeps_as_many_parts_as_asked(parts, kept):
     mask = np.zeros((8, 12), "uint8")
     mask[0:2, 0:2], mask[3:6, 4:7], mask[7, 11] = 1, 1, 1
     assert clean(mask, parts).sum() == kept
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_clean_keeps_what_filling_first_and_numbering_parts_would_keep(parts):
+    random = np.random.default_rng(parts)
+    for _ in range(40):
+        height, width = random.integers(20, 90, 2)
+        noise = ndimage.gaussian_filter(random.random((height, width)), random.uniform(1.5, 5))
+        mask = noise > np.quantile(noise, random.random())
+        labels, count = ndimage.label(ndimage.binary_fill_holes(mask), np.ones((3, 3)))
+        areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+        kept = clean(mask, parts)
+        dropped = [areas[label - 1] for label in range(1, count + 1) if not kept[labels == label].any()]
+        assert np.array_equal(kept, np.isin(labels, np.unique(labels[kept > 0]))), "whole parts, filled"
+        assert count - len(dropped) == min(parts, count)
+        # an outline runs through the centres of pixels: parts that differ by less than their edge count as equal
+        assert max(dropped, default=0) <= areas[np.unique(labels[kept > 0]) - 1].min() + 2 * np.sqrt(areas.max()) + 4
+
+
+def test_a_part_within_a_hole_is_part_of_the_lung():
+    mask = np.zeros((20, 40), "uint8")
+    mask[2:18, 2:18], mask[5:15, 5:15], mask[8:12, 8:12] = 1, 0, 1
+    mask[5:8, 30:33] = 1
+    assert clean(mask, parts=2).sum() == 16 * 16 + 3 * 3
+
+
+def test_parts_that_touch_at_a_corner_are_one():
+    mask = np.zeros((9, 9), "uint8")
+    mask[1:4, 1:4], mask[4:7, 4:7], mask[0:3, 6:8] = 1, 1, 1
+    assert clean(mask).sum() == 18
 
 
 @pytest.mark.parametrize("dtype", [bool, "uint8", "int64"])

@@ -1,0 +1,243 @@
+"""The shipped model: trained on drawings alone, scored on real X-rays, with its model card (notebook 9).
+
+`python -m lungseg_utils pretrain --data REAL` makes all of it. The scores are kept as `scores.json`, and the card
+is written from them, so that the two cannot disagree.
+"""
+
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lungseg_utils.cases import DatasetError, find_cases, set_folder
+from lungseg_utils.drawings import draw_arrays
+from lungseg_utils.model_card import score_cases, write_card
+from lungseg_utils.phantom import PHANTOM_VERSION, draw_dataset
+from lungseg_utils.prediction import load_model
+from lungseg_utils.recipes import LAPTOP, Recipe
+from lungseg_utils.training import is_finished, model_for, read_log, train
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+MODEL, SCORES, CARD = "lungs.keras", "scores.json", "MODEL_CARD.md"
+LARGEST = 8_000_000  # bytes of the model file
+HELD_OUT_SEED = 7  # of the drawn data set that scores the model
+
+DRAWINGS = dataclasses.replace(LAPTOP, name="drawings", base_filters=12, epochs=7, patience=None)
+"""Half an hour on two cores: the shipped model. No notebook runs it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All choices of a training on drawings, beside the drawing itself.
+
+    Attributes:
+        recipe: of the network and its training.
+        drawings: how many are drawn.
+        validated: how many of them choose the weights instead of training them.
+        rough: share of the drawings that `drawings.roughen` changes, 0 to 1.
+        seed: of the drawings, the first weights, the order and the augmentation.
+        held_out: how many further drawings score the model.
+    """
+
+    recipe: Recipe
+    drawings: int
+    validated: int
+    rough: float
+    seed: int
+    held_out: int
+
+
+SHIPPED = Plan(recipe=DRAWINGS, drawings=6000, validated=300, rough=0.3, seed=42, held_out=100)
+
+
+def load_pretrained() -> keras.Model:
+    """Load the shipped model, which was trained on drawings alone; used in notebook 9.
+
+    Returns:
+        A model for `prediction.predict_probabilities`: it sees 128 x 128 px and answers with two masks, the lung
+        on the viewer's left first.
+
+    Raises:
+        DatasetError: the installation lacks the file.
+    """
+    path = PRETRAINED / MODEL
+    if not zipfile.is_zipfile(path):
+        raise DatasetError(
+            f"The shipped model {path} is {'damaged' if path.exists() else 'missing'}. Install the package again, or "
+            "make the model anew, in up to an hour: python -m lungseg_utils pretrain"
+        )
+    return load_model(path)
+
+
+# --- training ---
+
+
+def run_folder(plan: Plan, runs: Path, without: Collection[str] = ()) -> Path:
+    """Folder for training one plan with this version of the drawing: another plan gets another folder."""
+    choices = [dataclasses.asdict(plan), PHANTOM_VERSION, sorted(without)]
+    name = hashlib.sha256(json.dumps(choices).encode()).hexdigest()[:8]
+    return Path(runs) / f"{plan.recipe.name}-{name}"
+
+
+def train_on_drawings(plan: Plan, folder: Path, without: Collection[str] = ()) -> dict:
+    """Draw, and train into a run folder; an interrupted run goes on after its last whole epoch.
+
+    Args:
+        plan: all choices.
+        folder: from `run_folder`; nothing that was trained there is trained again.
+        without: parts of the drawing to leave out, names from `phantom.PARTS`.
+
+    Returns:
+        How it was made: `seconds` of drawing and training, `commits` of the code, `versions` of the
+        libraries, and the day when it was `finished`.
+    """
+    made = _start_clock(folder)
+    if "finished" in made:
+        print(f"Trained on {made['finished']}; to train again, delete {folder}.", flush=True)
+        return made
+    if not is_finished(plan.recipe, read_log(folder / "log.csv")):
+        arrays = draw_arrays(plan.drawings, plan.recipe.image_size, plan.seed, plan.rough, without)
+        split = {"train": arrays.ids[: -plan.validated], "val": arrays.ids[-plan.validated :]}
+        train(plan.recipe, arrays, split, folder, seed=plan.seed)
+    made["seconds"] += time.time() - made.pop("started")
+    libraries = {"TensorFlow": tf, "Keras": keras, "NumPy": np, "OpenCV": cv2}
+    made["versions"] = {name: library.__version__ for name, library in libraries.items()}
+    made["versions"]["Python"] = platform.python_version()
+    made["finished"] = datetime.date.today().isoformat()
+    write_json(made, folder / "made.json")
+    return made
+
+
+def _start_clock(folder: Path) -> dict:
+    """Read how long earlier, interrupted processes trained here, and start to count for this one."""
+    path, last = folder / "made.json", folder / "last.keras"
+    made = read_json(path) if path.exists() else {"seconds": 0.0, "commits": []}
+    if "finished" in made:
+        return made
+    if "started" in made and last.exists():  # what came after its last whole epoch is lost, and so not counted
+        made["seconds"] += max(0.0, last.stat().st_mtime - made["started"])
+    made["started"] = time.time()
+    made["commits"] = list(dict.fromkeys([*made["commits"], code_version()]))
+    write_json(made, path)
+    return made
+
+
+def code_version() -> str:
+    """Git commit of this code, and whether files were changed since."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # else another project's repository is around it
+        changed = git("status", "--porcelain", "--", ".", f":(exclude){PRETRAINED.name}")
+        return git("rev-parse", "HEAD") + (" with changes that were not committed" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
+    """Write a trained model without its optimizer, in about half of its size.
+
+    Weights are rounded to the 11 significant bits of half precision, and stay float32 when they are loaded: the
+    zeros at their ends are what the compression saves.
+
+    Raises:
+        RuntimeError: the file is larger than `LARGEST`.
+    """
+    small = model_for(plan.recipe)
+    small.set_weights([weights.astype(np.float16).astype(np.float32) for weights in model.get_weights()])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain, draft = path.with_suffix(".plain.keras"), path.with_suffix(".draft.keras")
+    small.save(plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    plain.unlink()
+    if draft.stat().st_size > LARGEST:
+        raise RuntimeError(f"{draft} has {draft.stat().st_size} bytes, more than {LARGEST}: use fewer filters.")
+    os.replace(draft, path)
+
+
+# --- all of it ---
+
+
+def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | None = None) -> Path:
+    """Make the shipped model: draw, train, score, and write model, scores and card.
+
+    What was trained before with the same plan and version of the drawing is only scored again.
+
+    Args:
+        plan: `SHIPPED`, unless something is tried out.
+        home: folder for runs, drawings and cached arrays.
+        target: folder for the three files.
+        data: folder of real X-rays. They are scored at the very end, and choose nothing.
+
+    Returns:
+        The card.
+
+    Raises:
+        DatasetError: the real X-rays are not a data set; nothing is trained then.
+        RuntimeError: the model file is too large.
+    """
+    real = find_cases(data) if data else []
+    folder = run_folder(plan, home / "runs")
+    made = train_on_drawings(plan, folder)
+    model, path = load_model(folder / "best.keras"), target / MODEL
+    save_small(model, plan, path)
+    model = load_model(path)  # what is scored is what is shipped
+    drawn = find_cases(draw_dataset(folder / "held-out", plan.held_out, seed=HELD_OUT_SEED))
+    result = {
+        "model": {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "weights": model.count_params(),
+        },
+        "plan": dataclasses.asdict(plan),
+        "training": {
+            "phantom_version": PHANTOM_VERSION,
+            "minutes": made["seconds"] / 60,
+            "processors": os.cpu_count(),
+            "epochs": len(read_log(folder / "log.csv")),
+            "commits": made["commits"],
+            "versions": made["versions"],
+            "finished": made["finished"],
+        },
+        "scored": {"commit": code_version(), "date": datetime.date.today().isoformat(), "held_out_seed": HELD_OUT_SEED},
+        "drawings": score_cases(model, drawn, home / "cache"),
+    }
+    if real:
+        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home / "cache")}
+    write_json(result, target / SCORES)
+    (target / CARD).write_text(write_card(read_json(target / SCORES)), encoding="utf-8", newline="\n")
+    return target / CARD
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(content: dict, path: Path) -> None:
+    """Write JSON with five digits after the point; the file appears whole or not at all."""
+    short = json.loads(json.dumps(content), parse_float=lambda digits: round(float(digits), 5))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(short, indent=1) + "\n", encoding="utf-8", newline="\n")
+    os.replace(draft, path)

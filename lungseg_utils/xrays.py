@@ -1,0 +1,280 @@
+"""Segment any chest X-ray: a PNG, JPEG or DICOM file in; a mask per lung, an overlay picture and areas out.
+
+From the command line: `python -m lungseg_utils predict FILE ... --to FOLDER`. Left and right are the viewer's.
+"""
+
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import csv
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from lungseg_utils.cases import DatasetError
+from lungseg_utils.dicom import SUFFIXES, is_dicom, read_dicom
+from lungseg_utils.images import read_grey
+from lungseg_utils.prediction import predict_probabilities, to_masks
+from lungseg_utils.scores import LUNGS
+
+PICTURES = (".png", ".jpg", ".jpeg", *SUFFIXES)
+MAX_ASPECT = 1.35  # longer over shorter side: plates of 35 x 43 cm have 1.23, small ones of 18 x 24 cm 1.33
+OVERLAY_SIDE = 1024  # px, longer side of an overlay at most
+OUTLINES = ((255, 210, 31), (53, 208, 255))  # RGB; the first is drawn solid, the second dashed
+AREAS = {"viewers_left_cm2": LUNGS[0], "viewers_right_cm2": LUNGS[1], "both_cm2": LUNGS[2]}
+COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "error")
+
+
+@dataclass(frozen=True)
+class XRay:
+    """A chest X-ray as it lies in its file.
+
+    Attributes:
+        path: the file.
+        image: (height, width) uint8, 0 to 255, bones bright and air dark.
+        spacing_mm: millimetres from row to row and from column to column; None when the file does not say.
+    """
+
+    path: Path
+    image: np.ndarray
+    spacing_mm: tuple[float, float] | None = None
+
+
+def read_xray(path: Path | str) -> XRay:
+    """Read a chest X-ray from a DICOM file (see `dicom.read_dicom`) or a picture (see `images.read_grey`).
+
+    A picture is taken as it is: its bones must be bright. It has no spacing: the resolution that a PNG or JPEG states
+    is a screen's or a printer's.
+
+    Raises:
+        DatasetError: the file is missing, damaged or no grey picture. The message names it and the way out.
+    """
+    path = Path(path)
+    if is_dicom(path):
+        return XRay(path, *read_dicom(path))
+    try:
+        return XRay(path, read_grey(path))
+    except cv2.error as error:  # it claims to have more than a billion pixels, for example
+        raise DatasetError(f"OpenCV cannot read {path}: {error.err}. Save it as a smaller grey PNG.") from error
+
+
+def segment(model: keras.Model, xray: XRay) -> np.ndarray:
+    """Predict the masks of one X-ray at its own size.
+
+    As in training, the picture is squashed to the model's square, as long as its sides differ by at most the factor
+    `MAX_ASPECT`. A longer one gets black borders up to that factor first, and its masks are cut back.
+
+    Args:
+        model: from `prediction.load_model`: for square pictures, with a mask per lung or one of both.
+        xray: of any size.
+
+    Returns:
+        (height, width, masks) uint8, {0, 1}: the lung on the viewer's left and the other, or both in one.
+
+    Raises:
+        DatasetError: the model is of another kind.
+    """
+    _check_model(model)
+    size, (height, width) = model.input_shape[1], xray.image.shape
+    least = max(height, width) / MAX_ASPECT  # px: what a side measures at least, with its borders
+    rows, columns = (max(1, round(size * min(1, side / least))) for side in (height, width))
+    top, left = (size - rows) // 2, (size - columns) // 2
+    place = np.s_[top : top + rows, left : left + columns]
+    method = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR  # as images.resize_image
+    square = np.zeros((size, size), np.uint8)
+    square[place] = cv2.resize(xray.image, (columns, rows), interpolation=method)
+    return to_masks(predict_probabilities(model, square[np.newaxis])[0][place], height, width)
+
+
+def _check_model(model: keras.Model) -> None:
+    """Raise DatasetError unless a model takes square pictures of a fixed size and answers with one or two masks."""
+    height, width = model.input_shape[1:3]
+    if height is None or height != width or model.output_shape[-1] not in (1, 2):
+        raise DatasetError(
+            f"This model takes {model.input_shape[1:]} and answers {model.output_shape[1:]} (height, width, channels). "
+            "Give one for square pictures of a fixed size that answers with a mask per lung, or with one of both."
+        )
+
+
+def lung_areas(masks: np.ndarray, spacing_mm: tuple[float, float] | None) -> dict[str, float] | None:
+    """Measure the area of the lungs' shadows.
+
+    Args:
+        masks: (height, width, masks) uint8, {0, 1}: one or two masks.
+        spacing_mm: millimetres from row to row and from column to column.
+
+    Returns:
+        Name in `scores.LUNGS` -> cm², of one mask "both" alone. None when the spacing is not known.
+    """
+    if spacing_mm is None:
+        return None
+    layers = [masks[..., channel] for channel in range(masks.shape[-1])]
+    layers = [*layers, layers[0] | layers[1]] if len(layers) == 2 else layers
+    square_cm = spacing_mm[0] * spacing_mm[1] / 100  # of one pixel
+    return {lung: float(np.count_nonzero(layer) * square_cm) for lung, layer in zip(LUNGS[-len(layers) :], layers)}
+
+
+def overlay(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Draw the outlines of masks over an X-ray: solid for the first, dashed for the second, both edged in black.
+
+    Args:
+        image: (height, width) uint8.
+        masks: (height, width, masks) uint8, {0, 1}: one or two masks.
+
+    Returns:
+        (height, width, 3) uint8, RGB. A picture whose longer side is above `OVERLAY_SIDE` is scaled down to it.
+    """
+    scale = min(1, OVERLAY_SIDE / max(image.shape))
+    height, width = (max(1, round(side * scale)) for side in image.shape)
+    shrink = {"dsize": (width, height), "interpolation": cv2.INTER_AREA}
+    picture = cv2.cvtColor(cv2.resize(image, **shrink), cv2.COLOR_GRAY2RGB)
+    line = max(1, round(max(height, width) / 300))  # px
+    lines = []
+    for channel in range(masks.shape[-1]):
+        mask = cv2.resize(np.ascontiguousarray(masks[..., channel]), **shrink)
+        for points in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+            dash = 8 * line if channel else len(points)
+            pieces = [points[start : start + dash] for start in range(0, len(points), 2 * dash)]
+            lines.append((pieces, channel == 0, OUTLINES[channel]))
+    for pieces, closed, _ in lines:
+        cv2.polylines(picture, pieces, closed, (0, 0, 0), 3 * line)
+    for pieces, closed, colour in lines:
+        cv2.polylines(picture, pieces, closed, colour, line)
+    return picture
+
+
+# --- many files ---
+
+
+def predict_files(
+    model: keras.Model, paths: Iterable[Path | str], folder: Path | str, spacing_mm: float | None = None
+) -> list[dict]:
+    """Segment many X-rays and write what is found into a folder.
+
+    For each file: NAME_viewers_left.png and NAME_viewers_right.png (the masks, 0 and 255, at the file's own size; of a
+    model that does not part the lungs, NAME_lungs.png) and NAME_overlay.png. For all: areas.csv, one row per file,
+    written as they come. NAME is the file's, with a number where two files share one. A file that cannot be used does
+    not stop the others.
+
+    Args:
+        model: see `segment`.
+        paths: files, or folders that stand for the PNG, JPEG and DICOM files directly in them.
+        folder: new or empty, so that no earlier result is lost.
+        spacing_mm: millimetres per pixel of the files that do not say it themselves.
+
+    Returns:
+        A row per file: `COLUMNS` -> value. None where something is unknown or a file could not be used; "error" then
+        says why.
+
+    Raises:
+        DatasetError: nothing was begun: the model is of another kind, the folder is not empty or cannot be made, or
+            one of the given folders holds no X-ray.
+    """
+    _check_model(model)
+    files = _find_files(paths)
+    folder = _make_folder(folder)
+    rows = []
+    with (folder / "areas.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), _unique_names(files)):
+            rows.append(dict.fromkeys(COLUMNS) | {"file": str(path), "name": name})
+            try:
+                rows[-1] |= _predict_file(model, path, folder / name, spacing_mm)
+            except DatasetError as error:
+                rows[-1]["error"] = str(error)
+            table.writerow(rows[-1])
+            file.flush()
+    return rows
+
+
+def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None) -> dict:
+    """Segment one X-ray and write its masks and its overlay under names that begin with `stem`. See `measure`."""
+    xray = read_xray(path)
+    if spacing_mm and not xray.spacing_mm:
+        xray = replace(xray, spacing_mm=(spacing_mm, spacing_mm))
+    masks = segment(model, xray)
+    names = ("viewers_left", "viewers_right") if masks.shape[-1] == 2 else ("lungs",)
+    for channel, name in enumerate(names):
+        _write_png(stem.with_name(f"{stem.name}_{name}.png"), masks[..., channel] * np.uint8(255))
+    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(xray.image, masks))
+    return measure(xray, masks)
+
+
+def measure(xray: XRay, masks: np.ndarray) -> dict:
+    """Size, spacing and areas of an X-ray and its masks, named as in `COLUMNS`; what is not known is left out."""
+    height, width = xray.image.shape
+    areas = lung_areas(masks, xray.spacing_mm) or {}
+    values = {"width_px": width, "height_px": height, **dict(zip(("row_mm", "column_mm"), xray.spacing_mm or ()))}
+    return values | {column: round(areas[lung], 2) for column, lung in AREAS.items() if lung in areas}
+
+
+def describe(values: dict) -> str:
+    """Say in a line what `measure` found."""
+    areas = [f"{lung} {values[column]:.0f} cm²" for column, lung in AREAS.items() if values.get(column) is not None]
+    found = ", ".join(areas) or "areas unknown, because the file does not say how large a pixel is"
+    return f"{values['width_px']} x {values['height_px']} px, {found}"
+
+
+def _write_png(path: Path, image: np.ndarray) -> None:
+    """Write a grey or RGB picture. Python opens the file, so that any path works on any system."""
+    if image.ndim == 3:
+        image = image[..., ::-1]  # OpenCV's order is blue, green, red
+    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def _find_files(paths: Iterable[Path | str]) -> list[Path]:
+    """List files once each, and for a folder the PNG, JPEG and DICOM files directly in it, by name.
+
+    Raises:
+        DatasetError: a folder holds none.
+    """
+    files = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            files.append(path)  # if it is missing, reading it says so
+            continue
+        inside = [each for each in sorted(path.iterdir()) if each.is_file() and each.name[0] != "."]
+        inside = [each for each in inside if each.suffix.lower() in PICTURES or is_dicom(each)]
+        inside = [each for each in inside if each.name != "DICOMDIR"]  # a table of contents, in the same format
+        if not inside:
+            raise DatasetError(f"No PNG, JPEG or DICOM file lies directly in {path}. Give the folder that holds them.")
+        files += inside
+    return list(dict.fromkeys(files))
+
+
+def _unique_names(files: Iterable[Path]) -> list[str]:
+    """Names for the results of files: a.png and a.dcm become a and a_2, also where a system takes A for a."""
+    names, taken = [], set()
+    for path in files:
+        name = stem = path.stem if path.suffix.lower() in PICTURES else path.name  # 1.2.840 has no suffix
+        number = 1
+        while unicodedata.normalize("NFC", name).casefold() in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(unicodedata.normalize("NFC", name).casefold())
+        names.append(name)
+    return names
+
+
+def _make_folder(folder: Path | str) -> Path:
+    """Make a folder for results.
+
+    Raises:
+        DatasetError: it cannot be made, or holds something already.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = [path.name for path in folder.iterdir() if path.name[0] != "."]
+    except OSError as error:
+        raise DatasetError(f"Cannot make the folder {folder}: {error.strerror}. Choose another.") from error
+    if inside:
+        raise DatasetError(
+            f"The folder {folder} is not empty ({inside[0]}). Choose a new one, so that nothing is lost."
+        )
+    return folder
