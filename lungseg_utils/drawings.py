@@ -4,7 +4,6 @@ No files: thousands of drawings are made, brought to the size that a network see
 """
 
 import os
-import signal
 from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -15,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.images import Arrays, resize_image, resize_masks
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.phantom import draw_phantom, start_worker
 
 DRAWN_AT = 256  # px: what is lost on the way to a smaller size is lost as in a real X-ray
 
@@ -65,7 +64,7 @@ def draw_arrays(
     draw = partial(_draw_one, size=size, seed=seed, rough=rough, without=tuple(without))
     workers = min(workers or os.cpu_count() or 1, count)
     # "spawn" starts clean processes: a forked copy of one that has loaded TensorFlow can hang.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker)
     try:
         drawn = pool.map(draw, range(count), chunksize=8)
         for number, pair in enumerate(tqdm(drawn, "drawing X-rays", count, unit="case", leave=False)):
@@ -109,8 +108,3 @@ def _draw_one(
     if rng.random() < rough:
         image, masks = roughen(image, masks, rng)
     return resize_image(image, size), resize_masks(masks, size)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # one process per processor is enough
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles the interruption

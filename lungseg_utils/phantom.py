@@ -30,6 +30,9 @@ from tqdm import tqdm
 
 PHANTOM_VERSION = 2  # part of the bytes: raise it whenever a drawing changes
 
+# Ranges of shape and place were widened until drawn lungs span the published percentiles of real ones in
+# real_ranges.json (Montgomery County set; `python -m lungseg_utils compare` prints both side by side, and a test holds
+# them together). Attenuations are wider than any real ones: a network that has seen them all learns shapes.
 # Ranges are (low, high), drawn evenly. Units: "picture" is a fraction of the picture's height or width, u and t are
 # body coordinates, "torso" is the attenuation of the thickest part of the torso.
 
@@ -924,7 +927,8 @@ def _draw_case(folder: Path, plan: _Plan, size: int) -> None:
     (folder / "ClinicalReadings" / f"{plan.id}.txt").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Prepare a process that draws."""
     cv2.setNumThreads(1)  # one process per processor is enough
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles the interruption
 
@@ -938,7 +942,7 @@ def _draw_cases(folder: Path, plans: list[_Plan], size: int, workers: int) -> No
                 bar.update()
             return
         # "spawn" starts clean processes: a forked copy of one that has loaded TensorFlow can hang.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker)
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker)
         try:
             for done in as_completed([pool.submit(_draw_case, folder, plan, size) for plan in plans]):
                 done.result()

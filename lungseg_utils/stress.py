@@ -57,7 +57,7 @@ def rotate(image: np.ndarray, masks: np.ndarray) -> Pair:
     return _move(image, masks, cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), ANGLE, 1))
 
 
-def shrink(image: np.ndarray, masks: np.ndarray) -> Pair:
+def shrink_in_frame(image: np.ndarray, masks: np.ndarray) -> Pair:
     """Shrink inside a black frame, as a photograph of a screen or a page."""
     height, width = image.shape
     return _move(image, masks, cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 0, SHRUNK))
@@ -103,7 +103,7 @@ CHANGES: dict[str, Callable[[np.ndarray, np.ndarray], Pair]] = {
     "blurred": blur,
     "noisy": noise,
     f"turned by {ANGLE} degrees": rotate,
-    f"shrunk to {SHRUNK:.0%} in a black frame": shrink,
+    f"shrunk to {SHRUNK:.0%} in a black frame": shrink_in_frame,
     "cropped to the lungs": crop,
     "mirrored": mirror,
     "black and white exchanged": _relight(lambda grey: 1 - grey),

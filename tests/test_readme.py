@@ -7,6 +7,8 @@ import sys
 import pytest
 from shared import REPOSITORY
 
+from lungseg_utils import pretraining
+
 sys.path.insert(0, str(REPOSITORY / "notebooks"))
 import build  # noqa: E402
 
@@ -14,7 +16,7 @@ TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 KEPT = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in build.RESULTS.glob("*.json")}
 
 
-def test_badges_and_table_are_those_a_command_writes():
+def test_badges_and_tables_are_those_a_command_writes():
     assert build.readme(TEXT) == TEXT, "run `python notebooks/build.py readme`"
 
 
@@ -23,6 +25,14 @@ def test_a_changed_figure_would_be_seen(tmp_path, monkeypatch):
     changed["scores"]["both"]["dice"]["mean"] = 0.5
     (tmp_path / "phantom-laptop.json").write_text(json.dumps(changed))
     monkeypatch.setattr(build, "RESULTS", tmp_path)
+    assert build.readme(TEXT) != TEXT
+
+
+def test_a_changed_figure_of_the_shipped_model_would_be_seen(tmp_path, monkeypatch):
+    changed = pretraining.read_json(pretraining.PRETRAINED / pretraining.SCORES)
+    changed["real"]["groups"]["all"]["both"]["dice"]["mean"] = 0.5
+    pretraining.write_json(changed, tmp_path / pretraining.SCORES)
+    monkeypatch.setattr(pretraining, "PRETRAINED", tmp_path)
     assert build.readme(TEXT) != TEXT
 
 
@@ -40,6 +50,12 @@ def test_measured_results_reach_what_the_course_promises(name, least):
     assert kept["total_seconds"] <= 8 * 60 and kept["peak_memory_gb"] <= 4
     assert len(kept["seconds"]) == 9
     assert set(kept["scores"]) == {"viewer's left", "viewer's right", "both"}
+
+
+def test_models_that_saw_only_drawings_reach_what_the_readme_promises():
+    """The measured figures; tests/test_pretraining.py and notebooks/test_student_on_real.py measure again."""
+    student = KEPT["phantom-laptop"]["unseen"]["groups"]["all"]["both"]["dice"]
+    assert student["n"] == 138 and student["mean"] >= 0.935
 
 
 def test_links_lead_somewhere():
@@ -78,3 +94,14 @@ def test_a_finished_progress_bar_leaves_nothing():
     cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in pieces[:-1]]
     build.settle_progress_bars(notebook)
     assert cell.outputs == []
+
+
+def test_buttons_are_left_out_of_committed_notebooks():
+    import nbformat
+
+    output = nbformat.v4.new_output
+    button = output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "x"})
+    cell = nbformat.v4.new_code_cell("x")
+    cell.outputs = [output("stream", name="stdout", text="kept"), button]
+    build.drop_widgets(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell("text")]))
+    assert [kept.output_type for kept in cell.outputs] == ["stream"]
