@@ -647,8 +647,8 @@ print(len(fresh), "drawings" if real is None else "real X-rays", "that trained n
 # > **Predict.** Which of the two models is better on these X-rays? By how much?
 #
 # Beside the mean we print the **fifth percentile**: about one X-ray in twenty is worse. With many X-rays it depends
-# less on a single strange one than the worst case does; with about twenty it is still uncertain. (With real X-rays at their
-# original size the next cell takes minutes; a bar shows how far it is.)
+# less on a single strange one than the worst case does; with about twenty it is still uncertain. (With real X-rays at
+# their original size the next cell takes minutes; a bar shows how far it is.)
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.images import load_arrays, resize_image
@@ -774,9 +774,9 @@ figures.show(figure, "One drawn chest X-ray with all its parts, then nine times 
 # %% [markdown]
 # For each part, the network of the `laptop` recipe was trained briefly on drawings without that part, then scored on
 # real X-rays. All other settings stayed the same, augmentation included (notebook 4), so that brightness varies a
-# little even without random exposure. One row keeps all parts and switches augmentation off. Two rows have all parts and
-# differ only in the seed: this is what chance alone does. The command `python -m lungseg_utils parts` did all of it. We
-# read its scores on real X-rays that nobody looked at while the drawing was improved.
+# little even without random exposure. One row keeps all parts and switches augmentation off. Two rows have all parts
+# and differ only in the seed: this is what chance alone does. The command `python -m lungseg_utils parts` did all of
+# it. We read its scores on real X-rays that nobody looked at while the drawing was improved.
 #
 # > **Predict.** Which part costs most when it is missing? Which can be spared?
 
