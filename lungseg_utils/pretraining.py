@@ -79,7 +79,11 @@ def load_pretrained() -> keras.Model:
             f"The shipped model {path} is {'damaged' if path.exists() else 'missing'}. Install the package again, or "
             "make the model anew, in up to an hour: python -m lungseg_utils pretrain"
         )
-    return load_model(path)
+    # The net is built by this code, and only its weights are read: a whole model file of a newer Keras does not load in
+    # an older one, such as Colab's, because it names options that the older one does not know.
+    model = model_for(DRAWINGS)
+    model.load_weights(path)
+    return model
 
 
 # --- training ---
