@@ -250,7 +250,7 @@ def test_the_table_leaves_out_one_part_at_a_time():
     assert [row.without for row in rows[:3]] == [(), (), ()]
     assert rows[0].plan.seed != rows[1].plan.seed and not rows[2].plan.recipe.augment
     steps = {(row.plan.drawings - row.plan.validated) // 8 * row.plan.recipe.epochs for row in rows}
-    assert steps == {900} and {row.plan.recipe.batch_size for row in rows} == {8}
+    assert steps == {400} and {row.plan.recipe.batch_size for row in rows} == {8}
 
 
 def test_an_interrupted_table_goes_on_with_the_next_row(made, monkeypatch, tmp_path):
