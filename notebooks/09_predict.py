@@ -29,7 +29,7 @@
 # - explain why a network that was trained on drawings can segment real X-rays, and find out where it breaks
 # - segment an X-ray file of your own, and say what such a result does not prove
 #
-# **Time on two cores:** about 20 seconds
+# **Time on two cores:** about half a minute
 #
 # **Needs:** the trained model of notebook 8 (it is trained if it is missing, which takes some minutes). Real X-rays are
 # used where they are at hand. **Leaves behind:** `scores.csv` in the run folder.
