@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lungseg_utils import __version__, course
 from lungseg_utils.cases import DatasetError, find_cases
-from lungseg_utils.recipes import LAPTOP, RECIPES
+from lungseg_utils.recipes import LAPTOP, RECIPES, find_recipe
 
 
 def draw(options: argparse.Namespace) -> None:
@@ -93,6 +93,37 @@ def measure_parts(options: argparse.Namespace) -> None:
     print(parts.format_rows(table["rows"]))
 
 
+def cross_validate(options: argparse.Namespace) -> None:
+    """Train and score five folds of a recipe on real X-rays, by patient; keep a row per X-ray and lung."""
+    from lungseg_utils import crossval, report
+
+    rows = crossval.cross_validate(find_recipe(options.recipe), options.data, course.home(), options.to)
+    print(report.group_table(rows))
+    for row in report.failures(rows):
+        print(f"Dice below {report.FAILURE}: {row['id']}, fold {row['fold']}: {row['dice']:.4f}")
+
+
+def measure_choices(options: argparse.Namespace) -> None:
+    """Measure what each of the article's choices costs, on real X-rays."""
+    from lungseg_utils import choices
+
+    choices.measure_choices(options.data, course.home())
+
+
+def measure_curve(options: argparse.Namespace) -> None:
+    """Measure how many real X-rays are needed, with and without a start from drawings."""
+    from lungseg_utils import curve
+
+    curve.measure_curve(options.data, course.home())
+
+
+def measure_speed(options: argparse.Namespace) -> None:
+    """Measure what training costs on this machine, beside the article's pipeline."""
+    from lungseg_utils import speed
+
+    print(speed.format_speed(speed.measure_speed(course.home())))
+
+
 def run_course(options: argparse.Namespace) -> None:
     """Execute the nine notebooks and print the table."""
     from lungseg_utils import notebooks
@@ -165,6 +196,31 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("parts", help="measure each part of the drawing", description=measure_parts.__doc__)
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays, to score each training on")
     command.set_defaults(run=measure_parts)
+
+    command = commands.add_parser("crossval", help="cross-validate a recipe", description=cross_validate.__doc__)
+    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")
+    command.add_argument(
+        "--to",
+        type=Path,
+        default=course.home() / "measured",
+        metavar="FOLDER",
+        help="for the scores (%(default)s; the figures that the course quotes lie in lungseg_utils/measured)",
+    )
+    command.set_defaults(run=cross_validate)
+
+    command = commands.add_parser(
+        "choices", help="what the article's choices cost", description=measure_choices.__doc__
+    )
+    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    command.set_defaults(run=measure_choices)
+
+    command = commands.add_parser("curve", help="how many X-rays are needed", description=measure_curve.__doc__)
+    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    command.set_defaults(run=measure_curve)
+
+    command = commands.add_parser("speed", help="what training costs", description=measure_speed.__doc__)
+    command.set_defaults(run=measure_speed)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)
     command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")

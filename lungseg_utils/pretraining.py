@@ -27,11 +27,11 @@ from lungseg_utils.drawings import draw_arrays
 from lungseg_utils.model_card import score_cases, write_card
 from lungseg_utils.phantom import PHANTOM_VERSION, draw_dataset
 from lungseg_utils.prediction import load_model
-from lungseg_utils.recipes import LAPTOP, Recipe
+from lungseg_utils.recipes import LAPTOP, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import is_finished, model_for, read_log, train
 
-PRETRAINED = Path(__file__).parent / "pretrained"
-MODEL, SCORES, CARD = "lungs.keras", "scores.json", "MODEL_CARD.md"
+PRETRAINED = SHIPPED_WEIGHTS.parent
+MODEL, SCORES, CARD = SHIPPED_WEIGHTS.name, "scores.json", "MODEL_CARD.md"
 LARGEST = 8_000_000  # bytes of the model file
 HELD_OUT_SEED = 7  # of the drawn data set that scores the model
 
@@ -108,7 +108,7 @@ def train_on_drawings(plan: Plan, folder: Path, without: Collection[str] = ()) -
         How it was made: `seconds` of drawing and training, `commits` of the code, `versions` of the
         libraries, and the day when it was `finished`.
     """
-    made = _start_clock(folder)
+    made = start_clock(folder)
     if "finished" in made:
         print(f"Trained on {made['finished']}; to train again, delete {folder}.", flush=True)
         return made
@@ -116,16 +116,11 @@ def train_on_drawings(plan: Plan, folder: Path, without: Collection[str] = ()) -
         arrays = draw_arrays(plan.drawings, plan.recipe.image_size, plan.seed, plan.rough, without)
         split = {"train": arrays.ids[: -plan.validated], "val": arrays.ids[-plan.validated :]}
         train(plan.recipe, arrays, split, folder, seed=plan.seed)
-    made["seconds"] += time.time() - made.pop("started")
-    libraries = {"TensorFlow": tf, "Keras": keras, "NumPy": np, "OpenCV": cv2}
-    made["versions"] = {name: library.__version__ for name, library in libraries.items()}
-    made["versions"]["Python"] = platform.python_version()
-    made["finished"] = datetime.date.today().isoformat()
-    write_json(made, folder / "made.json")
+    stop_clock(made, folder)
     return made
 
 
-def _start_clock(folder: Path) -> dict:
+def start_clock(folder: Path) -> dict:
     """Read how long earlier, interrupted processes trained here, and start to count for this one."""
     path, last = folder / "made.json", folder / "last.keras"
     made = read_json(path) if path.exists() else {"seconds": 0.0, "commits": []}
@@ -139,6 +134,16 @@ def _start_clock(folder: Path) -> dict:
     return made
 
 
+def stop_clock(made: dict, folder: Path) -> None:
+    """Complete what `start_clock` began: the `seconds`, the libraries' `versions` and the day it was `finished`."""
+    made["seconds"] += time.time() - made.pop("started")
+    libraries = {"TensorFlow": tf, "Keras": keras, "NumPy": np, "OpenCV": cv2}
+    made["versions"] = {name: library.__version__ for name, library in libraries.items()}
+    made["versions"]["Python"] = platform.python_version()
+    made["finished"] = datetime.date.today().isoformat()
+    write_json(made, folder / "made.json")
+
+
 def code_version() -> str:
     """Git commit of this code, and whether files were changed since."""
 
@@ -148,7 +153,7 @@ def code_version() -> str:
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # else another project's repository is around it
-        changed = git("status", "--porcelain", "--", ".", f":(exclude){PRETRAINED.name}")
+        changed = git("status", "--porcelain", "--", ".", f":(exclude){PRETRAINED.name}", ":(exclude)measured")
         return git("rev-parse", "HEAD") + (" with changes that were not committed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -15,8 +15,9 @@ from scipy.spatial import cKDTree
 from lungseg_utils.cases import Case
 
 LUNGS = ("viewer's left", "viewer's right", "both")
-MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm")
+MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
 SMALLER_IS_BETTER = ("assd_mm", "hd95_mm")
+TOLERANCE_MM = 2.0  # about as far as the outlines of two people differ
 
 
 def dice(true: np.ndarray, predicted: np.ndarray) -> float:
@@ -98,6 +99,22 @@ def hd95(distances: np.ndarray) -> float:
     return float(np.percentile(distances, 95)) if len(distances) else float("nan")
 
 
+def nsd(distances: np.ndarray, tolerance_mm: float = TOLERANCE_MM) -> float:
+    """Normalised surface distance: the share of both outlines that is near the other; taught in notebook 6.
+
+    Nikolov et al., "Clinically Applicable Segmentation of Head and Neck Anatomy for Radiotherapy", J Med Internet Res
+    23, 2021, where it is called surface Dice. Here each outline pixel counts the same. NaN if empty.
+
+    Args:
+        distances: mm, from `outline_distances`.
+        tolerance_mm: what counts as near.
+
+    Returns:
+        Between 0 and 1; 1 when no point of either outline is further than the tolerance from the other.
+    """
+    return float(np.mean(distances <= tolerance_mm)) if len(distances) else float("nan")
+
+
 def score_masks(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
     """All scores of one mask; taught in notebook 9.
 
@@ -114,6 +131,7 @@ def score_masks(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float
         "recall": recall(true, predicted),
         "assd_mm": assd(distances),
         "hd95_mm": hd95(distances),
+        "nsd": nsd(distances),
     }
 
 

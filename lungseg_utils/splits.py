@@ -45,6 +45,45 @@ def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
     return {name: sorted(part.tolist()) for name, part in parts.items()}
 
 
+def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str]]]:
+    """Split cases by patient into five folds, each with about the same share of findings, for cross-validation.
+
+    In fold k the k-th fifth is the test set, so that each case is tested exactly once, by a model that has seen no
+    X-ray of its patient. A seventh of the other cases is for validation, again by patient and stratified.
+
+    Args:
+        cases: of at least 35 patients; their order does not matter.
+        seed: the same seed and cases give the same folds.
+
+    Returns:
+        Five splits, as `split_cases` returns them.
+
+    Raises:
+        DatasetError: there are too few patients.
+    """
+    cases = sorted(cases, key=lambda case: case.id)
+    patients = {case.patient for case in cases}
+    if len(patients) < 35:
+        raise DatasetError(f"{len(patients)} patients are too few for five folds. At least 35 are needed.")
+    by_id = {case.id: case for case in cases}
+    folds = []
+    for number, test in enumerate(_deal(cases, 5, seed)):
+        rest = [by_id[case_id] for case_id in sorted(by_id.keys() - set(test))]
+        val = _deal(rest, 7, seed + 1 + number)[0]
+        train = {case.id for case in rest} - set(val)
+        folds.append({"train": sorted(train), "val": sorted(val), "test": sorted(test)})
+    return folds
+
+
+def _deal(cases: Sequence[Case], parts: int, seed: int) -> list[list[str]]:
+    """Deal IDs into parts by patient, each with about the same share of findings; see `split_cases`."""
+    findings = [case.finding or 0 for case in cases]
+    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
+    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
+    dealt = StratifiedGroupKFold(n_splits=parts).split(findings, findings, patients)
+    return [[cases[row].id for row in held_out] for _, held_out in dealt]
+
+
 def article_split(ids: Sequence[str]) -> dict[str, list[str]]:
     """Split IDs at random as the article does: 10 % each for validation and test, seed 42, patients ignored.
 

@@ -16,7 +16,7 @@ import keras
 from lungseg_utils import losses
 from lungseg_utils.images import Arrays
 from lungseg_utils.pipeline import make_dataset
-from lungseg_utils.recipes import Recipe
+from lungseg_utils.recipes import SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.unet import build_unet
 
 WARM_UP = 0.1  # share of the steps in which a cosine schedule rises to its peak
@@ -54,12 +54,15 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Opt
 
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
     """Give a model its optimizer, loss and metrics; taught in notebook 7."""
-    if recipe.loss == "dice_bce":
-        loss, metrics = losses.dice_bce, [losses.hard_dice]
-    else:  # the article's: all four, soft or pooled, and ours beside them to compare
-        loss = losses.pooled_dice_loss
-        metrics = [losses.pooled_dice, losses.pooled_iou, "Recall", "Precision", losses.hard_dice]
-    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=metrics)
+    loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
+    if recipe.loss == "pooled_dice":  # the article's: all four, soft or pooled, and ours beside them to compare
+        loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
+        counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
+    means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]
+    optimizer = make_optimizer(recipe, steps_per_epoch)
+    model.compile(optimizer, loss, metrics=means + counts)
+    # What Keras would make during the first step is made now: else TensorFlow traces that step a second time.
+    optimizer.build(model.trainable_variables)
 
 
 class PrintEpoch(keras.callbacks.Callback):
@@ -215,11 +218,16 @@ def count_steps(recipe: Recipe, training: Arrays) -> int:
 
 
 def model_to_train(recipe: Recipe, run_folder: Path, steps: int) -> keras.Model:
-    """Load the model of an interrupted run, its optimizer included, or build a new one; taught in notebook 8."""
+    """Load the model of an interrupted run, its optimizer included, or build a new one; taught in notebook 8.
+
+    A new one starts from random weights, or from those of the shipped model where the recipe says so.
+    """
     last = run_folder / "last.keras"
     if last.exists():
         return keras.models.load_model(last)
     model = model_for(recipe)
+    if recipe.start == "drawings":
+        model.load_weights(SHIPPED_WEIGHTS)
     compile_model(model, recipe, steps)
     return model
 

@@ -6,7 +6,35 @@ Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Ima
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import keras
+import tensorflow as tf
 from keras import layers
+
+
+@keras.saving.register_keras_serializable("lungseg")
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' batch normalisation, computed by TensorFlow's one operation for it; named in notebook 5.
+
+    Keras 3 composes it of a dozen operations, each of which reads and writes the whole map once more. For a small
+    U-Net on a CPU that was 0.44 of a training step; fused it is 0.23 (measured at 128 px, 8 base filters, AVX2).
+    Weights, options and results are Keras' own, up to rounding; the running variance divides by one pixel less.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalise (batch, height, width, channels), with the batch's statistics in training, else the kept ones."""
+        training = bool(training) and self.trainable
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            self.gamma,
+            self.beta,
+            mean=None if training else self.moving_mean,
+            variance=None if training else self.moving_variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        if training:
+            for kept, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                kept.assign(kept * self.momentum + new * (1 - self.momentum))
+        return outputs
 
 
 def conv_block(x: keras.KerasTensor, filters: int, momentum: float = 0.9) -> keras.KerasTensor:
@@ -22,7 +50,7 @@ def conv_block(x: keras.KerasTensor, filters: int, momentum: float = 0.9) -> ker
     """
     for _ in range(2):
         x = layers.Conv2D(filters, 3, padding="same")(x)
-        x = layers.BatchNormalization(momentum=momentum)(x)
+        x = BatchNormalization(momentum=momentum)(x)
         x = layers.Activation("relu")(x)
     return x
 

@@ -24,6 +24,7 @@
 # - build an input pipeline from `map`, `shuffle`, `repeat`, `batch` and `prefetch`, and say in which order and why
 # - make new training pictures out of old ones, and *prove* that picture and mask move together
 # - say why a lung picture is never mirrored here
+# - imitate what is rare in your pictures, and say what the imitation lacks
 # - measure which step of a pipeline costs time, before making it faster
 #
 # **Time on two cores:** about 20 seconds
@@ -206,9 +207,9 @@ assert all(sorted(numbers_of_pass) == [0, 1, 2, 3] for numbers_of_pass in passes
 # ## New pictures out of old ones
 #
 # A network that sees the same few pictures on every pass may learn them by heart. But the next patient leans a
-# little, stands nearer, or is exposed for longer. We can *make* such pictures: turn, enlarge, shift and relight the
-# ones we have. This is **augmentation**. It is done in the pipeline, with fresh random numbers for each element, so
-# the network hardly ever sees the same picture twice.
+# little, stands nearer, is exposed for longer, or has a lung that is partly white. We can *make* such pictures: turn,
+# enlarge, shift and relight the ones we have, and lay something white over them. This is **augmentation**. It is done
+# in the pipeline, with fresh random numbers for each element, so the network hardly ever sees the same picture twice.
 #
 # ### Moving a picture
 #
@@ -446,16 +447,138 @@ assert many.min() >= 0 and many.max() <= 1
 assert np.all(np.diff(many, axis=1) >= 0)  # lighter stays lighter
 
 # %% [markdown]
-# ### Both at once
+# ### A white shadow
 #
-# The light gets another seed than the movement. With the same seed both would start from the same random numbers, and
-# all pictures turned to the left, say, would be dark.
+# A healthy lung is full of air, and dark on an X-ray. Where fluid or an infection takes the place of the air, few rays
+# pass, and that part of the lung can be as white as what surrounds it. We call this a **white shadow**.
+#
+# The lung is still there. Annotators usually draw its outline through the white part, because they know where it must
+# run. A network that has learned to follow the edge of the dark area is wrong there. It should see more such X-rays,
+# but they are few, and we have no more of them. Can we make some?
+#
+# We can lay something white over the X-rays that we have. Under it we still know where the lung is.
+#
+# An ellipse will do as a first shape. Measure x and y from its centre, x in half widths and y in half heights. Then
+# $x^2 + y^2$ is 0 in the centre, 1 on the edge, and larger outside. So $1 - x^2 - y^2$ is positive inside and negative
+# outside. The **sigmoid**, $1 / (1 + e^{-v})$, turns any number $v$ into one between 0 and 1. If we divide by a small
+# number first, the step at the edge is steep; if we divide by a larger one, it is soft.
+#
+# > **Predict.** Below, columns 1 and 5 of the middle row lie exactly on the edge (the first column is 0). Which number
+# > will stand there in the sharp ellipse, and which in the soft one?
+
+# %%
+place = tf.linspace(0.0, 1.0, 7)  # 0 and 1 are the borders of the picture
+x = (place - 0.5) / (1 / 3)  # from the middle it is a third of the picture to the edge of the ellipse
+y = (place[:, tf.newaxis] - 0.5) / (1 / 2)
+sharp, soft = (tf.sigmoid((1 - x**2 - y**2) / softness).numpy().round(1) for softness in (0.1, 0.6))
+
+figure, axes = figures.new_figure(1, 2)
+figures.draw_grid(axes[0, 0], sharp, "divided by 0.1: sharp")
+figures.draw_grid(axes[0, 1], soft, "divided by 0.6: soft")
+figures.show(figure, "Two grids of 7 by 7 numbers with an upright ellipse. In the sharp one nearly all numbers are 1 "
+             "inside and 0 outside; in the soft one they fall slowly from the middle to the corners.")
+assert sharp[3, 1] == soft[3, 1] == 0.5
+
+# %% [markdown]
+# On the edge there is one half in both, because the sigmoid of 0 is one half. (`x` is a row of numbers and `y` a
+# column; together they make a table, as with any array that has an axis of length 1.)
+#
+# Now the white. Each pixel goes a part of the way from its own grey value to that of the shadow. A pixel that is
+# lighter than the shadow already stays as it is: what lies in the way of the rays can only take more of them away, so
+# the X-ray becomes lighter there, never darker. Here is a shadow of 0.9, and pixels go 60 % of the way:
+
+# %%
+print("old", grey.numpy())
+print("new", (grey + 0.6 * tf.maximum(0.9 - grey, 0)).numpy().round(2))
+
+# %% [markdown]
+# Dark pixels change most. And the steps between grey values become smaller: what lies under the shadow, a rib for
+# instance, is still to be seen, but fainter.
+#
+# All of it together, with eight random numbers. Two say where the centre lies, two how wide and how high the ellipse
+# is, and one each how soft, how thick and how white it is. The last one decides whether there is a shadow at all:
+
+# %%
+SHADOWED = 0.5  # share of the pictures that get a white shadow
+
+
+# %%
+def add_shadow(image, seed):
+    """Lay a soft white shadow over a part of half of the pictures, as fluid or an infection does."""
+    column, row, wide, high, soft, thick, white, chance = tf.unstack(tf.random.stateless_uniform([8], seed))
+    place = tf.linspace(0.0, 1.0, image.shape[0])
+    x = (place - (0.1 + 0.8 * column)) / (0.06 + 0.16 * wide)
+    y = (place[:, tf.newaxis] - (0.15 + 0.7 * row)) / (0.06 + 0.22 * high)
+    inside = tf.sigmoid((1 - x**2 - y**2) / (0.1 + 0.5 * soft))  # 1 in the middle, 0 far away
+    strength = tf.where(chance < SHADOWED, 0.4 + 0.6 * thick, 0.0)
+    brighter = tf.maximum(0.55 + 0.45 * white - image, 0)
+    return image + strength * inside[..., tf.newaxis] * brighter
+
+
+# %% [markdown]
+# Three claims can be tested. No pixel becomes darker, and none leaves the range from 0 to 1. Where there is no shadow,
+# the picture stays as it is; a black picture shows where that is. And about half of the pictures do not change at all.
+
+# %%
+for number in range(20):
+    shadowed = add_shadow(image, [number, 0]).numpy()
+    assert np.all(shadowed >= image) and shadowed.max() <= 1
+    away = add_shadow(tf.zeros_like(image), [number, 0]).numpy() < 1e-6
+    assert np.allclose(shadowed[away], image.numpy()[away], rtol=0, atol=2e-6)
+
+changed = [not np.array_equal(add_shadow(image, [number, 0]), image) for number in range(100)]
+print(sum(changed), "of", len(changed), "pictures have a shadow")
+assert 35 <= sum(changed) <= 65
+
+# %% [markdown]
+# Many shadows lie beside the lungs. To look at some that do not, we take another X-ray, and the first five seeds that
+# make its lungs clearly lighter.
+#
+# > **Predict.** A shadow covers the lower third of a lung. What should happen to the mask there?
+
+# %%
+another, its_masks = scale(training.images[2], training.masks[2])
+lungs = training.masks[2].max(axis=-1) == 1
+lighter = [np.mean((add_shadow(another, [number, 0]) - another).numpy()[lungs]) for number in range(100)]
+over_lungs = np.flatnonzero(np.array(lighter) > 0.05)[:5]
+
+# %%
+figure, axes = figures.new_figure(2, 3, width=2.7, height=2.7)
+figures.draw_xray(axes[0, 0], another[..., 0].numpy() * 255, "as it is")
+for number, axis in zip(over_lungs, axes.ravel()[1:]):
+    figures.draw_xray(axis, add_shadow(another, [number, 0])[..., 0].numpy() * 255, f"seed {number}")
+for axis in axes.ravel():
+    figures.draw_outlines(axis, its_masks.numpy())
+figures.show(figure, "An X-ray as it is, and with five white shadows of different place, size, softness and strength. "
+             "Each covers a part of a lung. The outlines of the lungs are the same in all six pictures.")
+
+# %% [markdown]
+# - **The masks do not change.** The outline runs on through the white part, as an annotator would draw it. So the
+#   network has to find it from what is left: the rest of the outline, the ribs, the other lung. A mask that is cut at
+#   the shadow would teach the very mistake that we want to cure.
+# - **Everything about the shadow is random**: place, size, softness, thickness and whiteness. If all shadows were
+#   alike, the network would learn to recognise *ours*. Real ones look different from case to case.
+# - **Half of the pictures stay as they are.** Most patients have no such shadow. In their X-rays the edge of the dark
+#   area is the best sign of all, and the network should go on using it.
+#
+# This is only a rough imitation. A real shadow is no ellipse: in a standing patient fluid sinks to the bottom, and an
+# infection may fill one lobe of the lung and end where the lobe ends. Disease can also make a lung smaller or push the
+# heart aside, and then the true outline changes as well. Ours moves nothing, and it lies over whatever is there, even
+# over a black frame. And where annotators end their masks at the fluid, it teaches the wrong thing. Whether it helps
+# cannot be seen in a figure: that must be measured, on X-rays with real shadows.
+
+# %% [markdown]
+# ### All at once
+#
+# The light gets another seed than the movement, and the shadow a third one. With the same seed they would start from
+# the same random numbers, and all pictures turned to the left, say, would be dark.
 
 # %%
 def augment(image, masks, seed):
-    """Make a new training case out of a scaled one: moved with its masks, and lit in another way."""
+    """Make a new training case out of a scaled one: moved with its masks, lit in another way, and shadowed."""
     image, masks = move_together(image, masks, random_transform(seed, image.shape[0]))
-    return change_light(image, seed + 1), masks  # another seed: else the light would follow the angle
+    image = change_light(image, seed + 1)  # another seed: else the light would follow the angle
+    return add_shadow(image, seed + 2), masks
 
 
 # %%
@@ -467,10 +590,16 @@ for number, axis in enumerate(axes.ravel()[1:]):
     figures.draw_xray(axis, new_image[..., 0].numpy() * 255, f"seed {number}")
     figures.draw_outlines(axis, new_masks.numpy())
 figures.show(figure, "One X-ray as it is and in seven changed versions: turned, shifted, larger or smaller, lighter or "
-             "darker. In each, the outlines follow the lungs.")
+             "darker, some with a white shadow. In each, the outlines follow the lungs.")
+
+# %%
+for number in range(20):
+    seed = tf.constant([number, 0])
+    _, masks_moved = move_together(image, masks, random_transform(seed, size))
+    assert np.array_equal(augment(image, masks, seed)[1], masks_moved)  # light and shadow leave the masks alone
 
 # %% [markdown]
-# Eight pictures of one chest. Each could be a real one, and each has an exact mask that nobody had to draw.
+# Eight pictures of one chest. Nobody had to draw a mask for them, and each has one that fits.
 #
 # Only *training* pictures are augmented. Validation and test ask how well the network does on pictures as they come.
 #
@@ -781,7 +910,16 @@ for name, stream in (("augmented after repeat", right), ("augmented, then cached
 #
 # </details>
 #
-# **4.** Your GPU is busy half of the time. Decoding is cached. What do you try next?
+# **4.** Why may a white shadow lie outside the lungs too?
+#
+# <details><summary>Answer</summary>
+#
+# If all shadows lay inside, each one would give away where a lung is, and the network would learn that instead: what is
+# white and soft is lung. In a real X-ray there is much that is white and soft outside the lungs.
+#
+# </details>
+#
+# **5.** Your GPU is busy half of the time. Decoding is cached. What do you try next?
 #
 # <details><summary>Answer</summary>
 #
@@ -804,6 +942,8 @@ for name, stream in (("augmented after repeat", right), ("augmented, then cached
 # - A dataset describes a stream; work is done when elements are read.
 # - Shuffle with a buffer as large as the data, before `repeat`. Full batches in training, every case in validation.
 # - Picture and masks move as channels of one array; masks are cut at 0.5 afterwards; no mirror images of chests.
+# - Light and white shadows change the picture alone. A shadow shows the network that a lung can be white, and imitates
+#   disease only roughly.
 # - A picture that is its own mask proves that both move together. Mistakes in a pipeline are silent, so test it.
 # - Measure first. Decode once, augment in parallel, prefetch.
 #

@@ -25,6 +25,7 @@
 # - say whether a reported Dice is soft or hard, per image or pooled, and why these must not be compared
 # - write Dice loss and cross-entropy, and explain what each one does to a single pixel
 # - measure the distance between two outlines in millimetres, and say why Dice alone is not enough
+# - say which share of an outline is wrong, given how far two people may differ
 # - compute the score that costs nothing, and that every model has to beat
 #
 # **Time on two cores:** about 10 seconds
@@ -727,6 +728,79 @@ assert joined < larger
 
 # %% [markdown]
 # The same two masks, two honest values of "HD95". So a reported distance comes with its definition and its tool.
+#
+# ### How much of the outline is wrong?
+#
+# Two people who outline the same lung do not draw the same line either. Often they are one or two millimetres apart.
+# A prediction that stays as close as that to the truth cannot be called wrong: the next person might have drawn just
+# that line. So we ask another question: which share of both outlines is *near* the other one? How far "near" reaches is
+# a number that we choose, the **tolerance**. Here it is 2 mm.
+#
+# This share is the **normalised surface distance**, short **NSD**, also known as *surface Dice* (Nikolov and others,
+# *J Med Internet Res* 23, 2021). It lies between 0 and 1, and 1 is best. Below are two lungs that are only one pixel
+# thick, so that every pixel belongs to the outline. A pixel is 1.5 mm wide and high.
+
+# %%
+straight = np.array([[0, 0, 0, 0, 0],
+                     [0, 0, 0, 0, 0],
+                     [1, 1, 1, 1, 1]])
+bent = np.array([[0, 0, 0, 0, 1],
+                 [0, 0, 0, 1, 0],
+                 [1, 1, 1, 0, 0]])
+
+# %% [markdown]
+# > **Predict.** For each of the ten outline pixels, how far is the other outline? How many of the ten are within 2 mm?
+
+# %%
+distances = outline_distances(straight, bent, (1.5, 1.5))
+print("straight to bent:", distances[:5].round(2))
+print("bent to straight:", distances[5:].round(2))
+print(f"{np.sum(distances <= 2)} of {len(distances)} within 2 mm")
+assert len(distances) == 10 and np.sum(distances <= 2) == 8
+
+# %% [markdown]
+# Six pixels lie on the other outline. Two are one pixel off, which is near enough. One pixel at the end of each line is
+# too far away. As a function:
+
+# %%
+TOLERANCE_MM = 2.0  # about as far as the outlines of two people differ
+
+
+def nsd(distances, tolerance_mm=TOLERANCE_MM):
+    """Share of both outlines that is near the other."""
+    return float(np.mean(distances <= tolerance_mm)) if len(distances) else float("nan")
+
+
+assert nsd(distances) == 0.8
+
+# %% [markdown]
+# Now the squares from above, and two new ones: the square moved by two pixels, and the square drawn one pixel too wide
+# all around.
+#
+# > **Predict.** With pixels of 1 mm, which of the five has the lowest NSD? Which the lowest Dice?
+
+# %%
+examples = {"moved by 2 px": np.roll(square, 2, axis=1), "moved by 3 px": moved,
+            "1 px too wide": cv2.dilate(square, np.ones((3, 3), "uint8")), "stray pixel": stray, "stray bar": bar}
+between = {name: outline_distances(square, mask, (1.0, 1.0)) for name, mask in examples.items()}
+print(f"{'':13}   Dice   ASSD   HD95    NSD")
+for name, mask in examples.items():
+    distances = between[name]
+    print(f"{name:13} {dice(square, mask):6.3f} {assd(distances):6.2f} {hd95(distances):6.2f} {nsd(distances):6.3f}")
+
+# %%
+for tolerance_mm in (1.0, 2.0, 3.0):
+    print(f"moved by 3 px, tolerance {tolerance_mm} mm: NSD {nsd(between['moved by 3 px'], tolerance_mm):.3f}")
+assert nsd(between["moved by 2 px"]) == 1 > nsd(between["moved by 3 px"])
+assert nsd(between["moved by 3 px"], tolerance_mm=3.0) == 1
+
+# %% [markdown]
+# - NSD forgives what two people might disagree about: two pixels to the side, or one pixel too wide. The Dice
+#   coefficient takes points off for both, and more so for a small object.
+# - Beyond the tolerance it is strict at once: at three pixels, nearly all of the left and right edges counts as wrong.
+#   So an NSD is always reported with its tolerance, and two of them are compared only at the same one.
+# - It says *how much* of the outline is wrong, not *how far* off it is. The stray bar is small, so it costs little
+#   here; HD95 sees that it is far away.
 
 # %% [markdown]
 # ## Empty masks
@@ -735,11 +809,11 @@ assert joined < larger
 
 # %%
 pairs = {"both empty": (nothing, nothing), "truth empty": (nothing, true), "nothing predicted": (true, nothing)}
-print(f"{'':18}  dice   iou  precision  recall  assd  hd95")
+print(f"{'':18}  dice   iou  precision  recall  assd  hd95   nsd")
 for name, (a, b) in pairs.items():
     between = outline_distances(a, b, (1.0, 1.0))
     print(f"{name:18} {dice(a, b):5.1f} {iou(a, b):5.1f} {precision(a, b):10.1f} {recall(a, b):7.1f}"
-          f" {assd(between):5.1f} {hd95(between):5.1f}")
+          f" {assd(between):5.1f} {hd95(between):5.1f} {nsd(between):5.1f}")
 
 # %% [markdown]
 # A distance to an outline that does not exist is NaN. Careful: a mean that leaves out NaN leaves out the *worst*
@@ -780,12 +854,18 @@ figures.show(figure, "One X-ray twice with the true outlines as solid lines. On 
 spacing_mm = pixel_spacing(case, size, size) or (1.0, 1.0)  # unknown for some data sets: then in pixels
 for name, mask in {"too wide": wide, "with a patch": patch}.items():
     distances = outline_distances(lungs, mask, spacing_mm)
-    print(f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  HD95 {hd95(distances):6.2f} mm")
+    print(f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  HD95 {hd95(distances):6.2f} mm  "
+          f"NSD {nsd(distances):.3f}")
+print(f"a pixel is {spacing_mm[0]:.2f} mm high and {spacing_mm[1]:.2f} mm wide, the tolerance is {TOLERANCE_MM} mm")
 
 # %% [markdown]
-# For Dice they are equal. The distances tell them apart: an outline that is a little off everywhere is harmless for
-# most purposes, a lung in the corner of the film is not. This is why notebook 9 reports overlap *and* distance, and
-# shows the worst cases.
+# For Dice they are equal. ASSD and HD95 tell them apart: an outline that is a little off everywhere is harmless for
+# most purposes, a lung in the corner of the film is not.
+#
+# And NSD? Compare the size of a pixel with the tolerance. If a pixel is larger, nearly every point of the outline that
+# is too wide counts as wrong, and NSD prefers the patch, whose own outline is short. If a pixel is smaller, it is the
+# other way round. No single measure sees everything. This is why notebook 9 reports overlap *and* distances, and shows
+# the worst cases.
 
 # %% [markdown]
 # ## The score to beat
@@ -814,6 +894,7 @@ distances = [outline_distances(masks.max(axis=-1), baseline.max(axis=-1), spacin
              for name, masks in zip(test.ids, test.masks)]
 print(f"ASSD: mean {np.mean([assd(values) for values in distances]):.1f} mm")
 print(f"HD95: mean {np.mean([hd95(values) for values in distances]):.1f} mm")
+print(f"NSD:  mean {np.mean([nsd(values) for values in distances]):.2f} at {TOLERANCE_MM} mm")
 
 # %%
 worst = int(np.argmin(scores))
@@ -868,6 +949,16 @@ figures.show(figure, "On the left two blurred bright lungs, the mean of all trai
 #
 # </details>
 #
+# **5.** A mask has an NSD of 0.96 at 2 mm. What do you know about its HD95, and what about its largest distance?
+#
+# <details><summary>Answer</summary>
+#
+# 96 % of the outline points are at most 2 mm off. HD95, the distance that 95 % stay below, is then at most 2 mm too, if
+# both directions are joined as here. The largest distance can be anything: NSD does not see how far off the other 4 %
+# are.
+#
+# </details>
+#
 # ## Exercises
 #
 # 1. Draw a prediction on 4 x 4 pixels with a recall of 1 and a precision of one half, and check it. *Hint: the true
@@ -884,6 +975,7 @@ figures.show(figure, "On the left two blurred bright lungs, the mean of all trai
 # - Return one number per image, and let Keras take the mean.
 # - Dice loss balances small and large objects, cross-entropy corrects what is sure and wrong; we train with the sum.
 # - Overlap does not see where a mistake lies. Report ASSD and HD95 in millimetres beside it, and say which tool.
+# - NSD is the share of both outlines that is near the other one. Report it with its tolerance.
 #
 # **Next:** [notebook 7](07_hyperparameters.ipynb) sets the numbers that nobody trains: learning rate, batch size and
 # the rest.

@@ -90,6 +90,11 @@ for field in dataclasses.fields(LAPTOP)[1:]:
 # | `patience` | when to stop if nothing improves | time |
 # | `loss` | what training makes smaller (notebook 6) | nothing |
 # | `augment` | whether images are moved and relit (notebook 4) | a little time, and more epochs to profit from it |
+# | `start` | where the first weights come from: drawn at `random`, or learned from `drawings` | nothing |
+#
+# There is a third recipe, `best`. Instead of random weights, it begins with those of the model that the course brings,
+# which has learned from drawings alone: that is what its field `start` says. Notebook 9 introduces that model, and says
+# what `best` reaches on real X-rays.
 #
 # ## What does it cost?
 #
@@ -457,13 +462,23 @@ for recipe in (LAPTOP, ARTICLE):
 # %%
 def compile_model(model, recipe, steps_per_epoch):
     """Give a model its optimizer, loss and metrics."""
-    if recipe.loss == "dice_bce":
-        loss, metrics = losses.dice_bce, [losses.hard_dice]
-    else:  # the article's: all four, soft or pooled, and ours beside them to compare
-        loss = losses.pooled_dice_loss
-        metrics = [losses.pooled_dice, losses.pooled_iou, "Recall", "Precision", losses.hard_dice]
-    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=metrics)
+    loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
+    if recipe.loss == "pooled_dice":  # the article's: all four, soft or pooled, and ours beside them to compare
+        loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
+        counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
+    means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]
+    optimizer = make_optimizer(recipe, steps_per_epoch)
+    model.compile(optimizer, loss, metrics=means + counts)
+    # What Keras would make during the first step is made now: else TensorFlow traces that step a second time.
+    optimizer.build(model.trainable_variables)
 
+
+# %% [markdown]
+# A metric can be handed over as a plain function; Keras then wraps it as we do, takes the mean over all images, but only
+# when the first step runs. `MeanMetricWrapper` does it at once. Why care? Before the first step, TensorFlow **traces** it:
+# it runs through the Python code once and notes every operation of the step. What comes to be during the trace (the
+# running mean of a metric, the two running means per weight that Adam keeps) makes it trace once more. For a network
+# that trains a few minutes, the seconds count.
 
 # %% [markdown]
 # Now with the recipe that you have chosen.

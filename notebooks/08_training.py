@@ -513,18 +513,26 @@ assert is_finished(dataclasses.replace(patient, epochs=12), invented[:12])
 # %% [markdown]
 # ## Training that can be interrupted
 #
-# Two pieces are left. The first: go on with the network of an interrupted run, or build a new one.
+# Two pieces are left. The first: go on with the network of an interrupted run, or build a new one. A new one starts
+# from random weights, unless the recipe's `start` asks for those of the model that the course brings: `load_weights`
+# reads them from its file into our network, layer by layer, so the two must have the same layers.
 
 # %%
+from lungseg_utils.recipes import SHIPPED_WEIGHTS
+
+
 def model_to_train(recipe, run_folder, steps):
     last = run_folder / "last.keras"
     if last.exists():
         return keras.models.load_model(last)
     model = model_for(recipe)
+    if recipe.start == "drawings":
+        model.load_weights(SHIPPED_WEIGHTS)
     compile_model(model, recipe, steps)
     return model
 
 
+# %%
 new = model_to_train(tiny, scratch / "nothing here", steps=4)
 old = model_to_train(tiny, scratch, steps=4)
 print("steps made by the new one:", int(new.optimizer.iterations))

@@ -18,7 +18,7 @@
 # The network is trained and lies in a file. Now it has to prove itself: on X-rays that took no part in anything so
 # far, at their own size, lung by lung, and in millimetres. Then it meets a rival that has never seen a real X-ray, and
 # segments them all the same. At the end you know how good both are, why drawings can be enough, where it all breaks,
-# and what it must not be used for.
+# how far a score can be trusted, and what all this must not be used for.
 #
 # **You will be able to**
 #
@@ -27,6 +27,7 @@
 # - report scores with their spread, and look at the worst cases
 # - compare with a baseline, choose a threshold honestly, and look into groups of patients
 # - explain why a network that was trained on drawings can segment real X-rays, and find out where it breaks
+# - cross-validate, put an interval around a mean, and tell an effect from chance
 # - segment an X-ray file of your own, and say what such a result does not prove
 #
 # **Time on two cores:** about half a minute
@@ -57,9 +58,9 @@ model_file = course.model_ready(chosen, cases)
 # %% [markdown]
 # ## From the disk
 #
-# A `.keras` file holds the layers, the weights, and the *names* of the loss and the metrics. Ours are not part of
-# Keras. How does Keras find the function behind such a name? We registered them in notebook 6, so importing their
-# module is enough.
+# A `.keras` file holds the weights, and the *names* of the layers, the loss and the metrics. Some of these are not part
+# of Keras: our loss and metrics (notebook 6), and our batch normalisation (notebook 5). How does Keras find the code
+# behind such a name? Each is registered where it is defined, so importing the two modules is enough.
 #
 # Older code needed more: the article's `.h5` file can only be loaded by handing over each own function as a "custom
 # object". If one is forgotten, loading stops with an error.
@@ -68,6 +69,7 @@ model_file = course.model_ready(chosen, cases)
 from pathlib import Path
 
 import lungseg_utils.losses  # registers our loss and metrics
+import lungseg_utils.unet  # registers our batch normalisation
 
 
 def load_model(path):
@@ -389,7 +391,7 @@ figures.show(figure, "Three rows of three pictures: a chest X-ray, the true mask
 # The scores of notebook 6, all at once, for one pair of masks:
 
 # %%
-from lungseg_utils.scores import assd, iou, precision, recall
+from lungseg_utils.scores import assd, iou, nsd, precision, recall
 
 # %%
 def score_masks(true, predicted, spacing_mm):
@@ -401,6 +403,7 @@ def score_masks(true, predicted, spacing_mm):
         "recall": recall(true, predicted),
         "assd_mm": assd(distances),
         "hd95_mm": hd95(distances),
+        "nsd": nsd(distances),
     }
 
 
@@ -465,7 +468,7 @@ print(f"Dice, both lungs: {values.mean():.4f} ± {values.std(ddof=1):.4f} (mean 
 
 # %% [markdown]
 # `summarise` in `lungseg_utils.scores` does it for each lung and each score. Distances are in millimetres; for them
-# the worst case is the largest.
+# the worst case is the largest. NSD is at a tolerance of 2 mm, as in notebook 6.
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.scores import format_summary, summarise
@@ -477,6 +480,8 @@ print(format_summary(summarise(rows)))
 # images that had chosen which epoch was kept. Its split also has patients in training who appear again among the test
 # images. Ours is *hard*, per image, at the file's size, on patients that are new. Notebook 6 shows how far these two
 # scales lie apart.
+#
+# And these are few X-rays, of one split. The section "Scores that stand up" shows how much that can mislead.
 #
 # Every image is a point:
 
@@ -906,6 +911,403 @@ for name, value in sorted(stress.items(), key=lambda item: -item[1]["mean"]):
 # No row of this list is about children, patients lying down, or lungs that are white all over. Those were not measured.
 
 # %% [markdown]
+# ## Scores that stand up
+#
+# Your test set holds few X-rays. They come from one split, and one training was scored on them. Would another split
+# have said the same? And if a change of the recipe moves the mean Dice a little, is that an improvement, or chance? To
+# find out takes many trainings on real X-rays, more than a notebook has time for. They were run once, on the Montgomery
+# set, and their scores come with the course: numbers and IDs of X-rays, but no picture, because the real X-rays must
+# not be passed on. (For the same reason the trained models are left out.) This section reads these files.
+#
+# Two recipes are compared. `laptop` you know. `best` begins with the weights of the shipped model, which has learned
+# from drawings, and goes on with real X-rays. This is called **fine-tuning**. Where do the two recipes differ?
+
+# %%
+from lungseg_utils import report
+from lungseg_utils.crossval import MEASURED
+
+about = {name: read_json(MEASURED / f"crossval-{name}.json") for name in ("best", "laptop")}
+for field, value in about["best"]["recipe"].items():
+    other = about["laptop"]["recipe"][field]
+    if value != other:
+        print(f"{field:20} {value!s:>10} {other!s:>10}")
+
+minutes = [sum(fold["seconds"] for fold in each["folds"]) / 60 for each in about.values()]
+print(f"{'minutes of training':20} {minutes[0]:10.0f} {minutes[1]:10.0f}   (all folds together)")
+
+# %% [markdown]
+# ### Why one split is not enough
+#
+# **Cross-validation** lets every X-ray be a test X-ray once. The patients are dealt into five groups, the **folds**,
+# each with about the same share of findings (`make_folds` in `lungseg_utils.splits` does it like notebook 3). Then five
+# models are trained. For the first one, the first fold is the test set, and a part of the others is for validation; for
+# the second one it is the second fold, and so on. In the end each X-ray has a score, given by a model that saw no X-ray
+# of this patient.
+
+# %%
+tested = {name: [row for row in report.read_rows(MEASURED / f"crossval-{name}.csv") if row["lung"] == "both"]
+          for name in about}
+for fold, made in enumerate(about["best"]["folds"], 1):
+    part = [row for row in tested["best"] if row["fold"] == fold]
+    patients, findings = {row["patient"] for row in part}, [row for row in part if row["finding"] == 1]
+    print(f"fold {fold}: {made['images']}; tested on {len(patients)} patients; {len(findings)} X-rays with a finding")
+
+where = {(row["id"], row["patient"], row["fold"]) for row in tested["best"]}
+assert where == {(row["id"], row["patient"], row["fold"]) for row in tested["laptop"]}, "both on the same folds"
+assert len(where) == len(tested["best"]) == len({row["id"] for row in tested["best"]}), "each X-ray is tested once"
+assert len({(patient, fold) for _, patient, fold in where}) == len({patient for _, patient, _ in where})
+print(f"{len(where)} X-rays, each tested once; no patient is in two folds")
+
+# %% [markdown]
+# Now every X-ray counts in one mean. How far may this mean be off? With *other* patients of that hospital it would be
+# another one. We do not have them. But we can draw from the patients that we have, as many as there are, and put each
+# one back after it was drawn: some then count twice or three times, others not at all. The mean of such a draw differs
+# a little from ours. We repeat this 1,000 times, leave out the 25 lowest and the 25 highest means, and see how far the
+# others reach. This is the **bootstrap**, and the range is a **95 % confidence interval**.
+#
+# We draw patients, not X-rays: two X-rays of one person are alike, and say less than those of two people.
+
+# %%
+names, numbers = np.unique([row["patient"] for row in tested["best"]], return_inverse=True)
+sums = np.bincount(numbers, [row["dice"] for row in tested["best"]])  # of each patient
+counts = np.bincount(numbers)
+random = np.random.default_rng(0)
+means = []
+for _ in range(1000):
+    drawn = random.integers(len(names), size=len(names))
+    means.append(sums[drawn].sum() / counts[drawn].sum())
+by_loop = np.percentile(means, [2.5, 97.5])
+print(f"{len(names)} patients, {counts.sum()} X-rays, mean Dice {sums.sum() / counts.sum():.4f}")
+print(f"95 % interval, from 1,000 draws: {by_loop[0]:.4f} to {by_loop[1]:.4f}")
+
+# %% [markdown]
+# SciPy has the same loop, fast enough for 10,000 draws. The function below takes any values, one per X-ray.
+
+# %%
+from scipy import stats
+
+
+def bootstrap_interval(values, patients, seed=0):
+    values, (names, numbers) = np.asarray(values, float), np.unique(np.asarray(patients), return_inverse=True)
+    if len(names) < 2:
+        return float(values.mean()), float(values.mean())
+    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
+    drawn = stats.bootstrap((sums, counts), lambda total, count, axis: total.sum(axis) / count.sum(axis),
+                            n_resamples=10_000, batch=1000, paired=True, vectorized=True, method="percentile",
+                            rng=np.random.default_rng(seed))
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+
+
+# %%
+low, high = bootstrap_interval([row["dice"] for row in tested["best"]], [row["patient"] for row in tested["best"]])
+print(f"95 % interval, from 10,000 draws: {low:.4f} to {high:.4f}")
+assert np.allclose((low, high), by_loop, atol=0.2 * (high - low)), "the two agree closely"
+
+# %% [markdown]
+# > **Predict.** The five models of `best` share recipe and seed. They differ in the X-rays that trained and tested
+# > them. How far apart will the highest and the lowest mean of a fold be? More than the interval is wide?
+
+# %%
+def draw_intervals(axes, values, places, **style):
+    means, lows, highs = (np.array([value[key] for value in values]) for key in ("mean", "low", "high"))
+    axes.errorbar(means, places, xerr=[means - lows, highs - means], linestyle="none", color="black", capsize=3,
+                  **style)
+
+
+# %%
+figure, axes = figures.new_figure(width=6, height=3)
+for name, marker in {"best": "o", "laptop": "s"}.items():
+    whole = report.spread(tested[name], "dice")
+    means = [np.mean([row["dice"] for row in tested[name] if row["fold"] == fold]) for fold in range(1, 6)]
+    axes[0, 0].plot(means, range(1, 6), marker, color="black", fillstyle="none")
+    draw_intervals(axes[0, 0], [whole], [6], marker=marker, label=name)
+    print(f"{name:6} folds from {min(means):.4f} to {max(means):.4f}, {max(means) - min(means):.4f} apart; "
+          f"all: {whole['mean']:.4f}, interval {whole['high'] - whole['low']:.4f} wide")
+labels = [f"fold {fold}" for fold in range(1, 6)] + ["all"]
+axes[0, 0].set(xlabel="mean Dice", yticks=range(1, 7), yticklabels=labels, ylim=(6.6, 0.4))
+axes[0, 0].legend()
+figures.show(figure, "A dot chart of the mean Dice coefficient in each of five folds, circles for the recipe best and "
+             "squares for laptop; in the last row the mean of all X-rays, with its interval as a whisker.")
+
+# %% [markdown]
+# Suppose that only one fold had been measured, and you did not know whether it was a lucky one. Two honest reports of
+# one recipe can differ as much as the highest and the lowest fold do. Compare this with the distance between the two
+# recipes in the last row. Many papers report a single split. Think of this chart when one of them says that its method
+# is a little better than another.
+#
+# The interval says how far other patients *from the same place* would move the mean. It says nothing about other
+# hospitals or other annotators. And cross-validation does not stop people from cheating without noticing: who tries
+# many recipes and keeps the one with the highest mean in this chart has chosen by the test X-rays.
+
+# %% [markdown]
+# ### The whole report
+#
+# > **Predict.** Of the measures that lie between 0 and 1, which will have the lowest mean? (NSD forgives 2 mm, but it
+# > looks at outlines alone.)
+
+# %%
+print(f"best, both lungs  {'n':>3} {'mean':>8} {'SD':>8}   {'95 % interval':17} {'median':>8} {'worst':>8}")
+for measure, value in report.overall(tested["best"]).items():
+    mean, sd, median, lowest = (f"{value[key]:8.4f}" for key in ("mean", "sd", "median", "worst"))
+    print(f"{measure:17} {value['n']:3} {mean} {sd}   {value['low']:.4f} to {value['high']:.4f} {median} {lowest}")
+
+# %% [markdown]
+# Was it the measure that you thought of? Dice and IoU count area, and most of a lung's area is never in doubt. NSD
+# counts the outline alone, where all the doubt is.
+#
+# Two of these columns are often confused. The **SD** says how much *X-rays* differ from each other; with more X-rays it
+# stays about the same. The **interval** says how well the *mean* is known; with more X-rays it becomes narrower. For a
+# single patient the SD and the worst case say more.
+#
+# How high could such a score be? The masks were drawn by annotators, and two people differ too. Once a model is as
+# close to the annotator as a second person would be, a still higher score says only that it imitates this annotator
+# better. We know of no published second outline of these X-rays, so we cannot say where that point lies, only that it
+# lies below 1.
+#
+# One more caution: the drawings from which `best` starts follow the usual outline and the ranges of *all* X-rays of
+# this set, those that are tested here included (see "Where it breaks").
+#
+# ### Groups and failures
+#
+# > **Predict.** For which group of patients will the Dice coefficient be lowest? For which group will the interval be
+# > widest?
+
+# %%
+parts = {"all": tested["best"], **report.groups(tested["best"])}
+values = [report.spread(part, "dice") for part in parts.values()]
+figure, axes = figures.new_figure(width=6, height=3.2)
+draw_intervals(axes[0, 0], values, range(len(parts)), marker="o")
+axes[0, 0].axvline(values[0]["mean"], color="grey", linestyle=":")
+labels = [f"{name} (n = {value['n']})" for name, value in zip(parts, values)]
+axes[0, 0].set(xlabel="mean Dice of best, with 95 % interval", yticks=range(len(parts)), yticklabels=labels)
+axes[0, 0].invert_yaxis()
+figures.show(figure, "A dot chart with a row for all X-rays and one for each group by finding, sex and age: the mean "
+             "Dice coefficient with its interval as a whisker; a dotted line marks the mean of all.")
+for label, value in zip(labels, values):
+    print(f"{label:28} {value['mean']:.4f} ({value['low']:.4f} to {value['high']:.4f}), worst {value['worst']:.4f}")
+
+# %% [markdown]
+# Read it as you read the groups of your own test cases:
+#
+# - **Small groups.** With less than about twenty X-rays even the interval is uncertain, and usually too narrow: the
+#   bootstrap can only draw what it has seen.
+# - **Many comparisons.** An interval of 95 % misses about one time in twenty. With that many groups, one may look
+#   special by chance. A question that you had *before* you saw the chart (does a finding make it harder?) counts for
+#   more than one that you took from the chart.
+# - **Overlapping groups.** An X-ray stands in three groups: by finding, by sex, by age. A difference by age may really
+#   be one by finding.
+#
+# Last, the failures. What counts as one is a matter of convention; we name each X-ray whose Dice coefficient is below
+# `report.FAILURE`.
+
+# %%
+print(f"Dice below {report.FAILURE}:")
+for name, each in tested.items():
+    failed = report.failures(each)
+    print(f"{name}: {len(failed)} of {len(each)}")
+    for row in failed:
+        finding = {None: "finding unknown", 0: "no finding", 1: "finding"}[row["finding"]]
+        print(f"   {row['id'].split('_', 1)[1]}  {row['dice']:.4f}  fold {row['fold']}, {finding}, age {row['age']}")
+
+# %% [markdown]
+# (The IDs are shortened: all begin with MCUCXR.) Ask of such a list: do both recipes fail on the same X-rays? Then
+# these may be hard, or their masks doubtful. Are most of them in one fold? Then one model may be weak. Are most in one
+# group of patients? If you have the set, look at each of them as in "The worst cases".
+#
+# ### X-ray by X-ray
+#
+# > **Predict.** If one recipe is better, is it better by about the same amount everywhere, or mostly on difficult
+# > X-rays?
+
+# %%
+figure, axes = figures.new_figure(width=6, height=3)
+for name, marker in {"best": "o", "laptop": "s"}.items():
+    values = sorted(row["dice"] for row in tested[name])
+    axes[0, 0].plot(range(1, len(values) + 1), values, marker, color="black", markersize=4, label=name,
+                    fillstyle="full" if name == "best" else "none")
+axes[0, 0].axhline(report.FAILURE, color="grey", linestyle=":", label="called a failure below")
+axes[0, 0].set(xlabel="X-rays, each recipe sorted from worst to best", ylabel="Dice")
+axes[0, 0].legend()
+figures.show(figure, "The Dice coefficient of every X-ray, sorted from worst to best, as filled circles for the recipe "
+             "best and open squares for laptop; a dotted line marks what is called a failure.")
+
+# %%
+of_laptop = {row["id"]: row["dice"] for row in tested["laptop"]}
+gains = np.array([row["dice"] - of_laptop[row["id"]] for row in tested["best"]])
+low, high = bootstrap_interval(gains, [row["patient"] for row in tested["best"]])
+print(f"best minus laptop on the same X-ray: mean {gains.mean():+.4f} ({low:+.4f} to {high:+.4f})")
+print(f"best is better on {np.sum(gains > 0)} of {len(gains)} X-rays")
+
+# %% [markdown]
+# Both recipes were tested on the same X-rays, so we subtract X-ray by X-ray, and put the interval around the
+# *differences*. An X-ray that is hard for both then counts neither for nor against one of them. Such a **paired**
+# comparison can show smaller differences than two separate intervals can. If its interval does not contain 0, the
+# better recipe would probably be the better one for other patients of this hospital, too.
+
+# %% [markdown]
+# ### What the article's choices cost
+#
+# The article's recipe differs from `laptop` in many numbers at once. Which of them matter? Each was put alone into a
+# short training of the laptop recipe, the **reference**, which was then scored on the test X-rays of fold 1. "All
+# together" is the article's recipe at the size that a computer without a GPU can train. "Padded" is a question of our
+# own: both recipes squash an X-ray to a square; here it keeps its shape, and black bars make it square.
+
+# %%
+measured = read_json(MEASURED / "choices.json")
+trainings = [*measured["rows"], {"name": "padded", "note": "instead of squashed", **measured["padded"]}]
+print(f"{measured['recipe']['epochs']} epochs each, {trainings[0]['dice']['n']} test X-rays of {measured['data']}\n")
+for row in trainings:
+    print(f"{row['name']}{': ' if row['note'] else ''}{row['note']}")
+
+# %% [markdown]
+# > **Predict.** Which choice costs most? Which costs nothing, or helps? And how far off will "other seed" be, where
+# > nothing but chance differs?
+
+# %%
+chance = max(abs(row["difference"]["mean"]) for row in trainings if row["name"].startswith("reference"))
+far = max(min(row["difference"]["low"] for row in trainings) - 0.002, -0.03)
+figure, axes = figures.new_figure(width=7, height=3.8)
+axes[0, 0].axvspan(-chance, chance, color="0.85")
+draw_intervals(axes[0, 0], [row["difference"] for row in trainings], range(len(trainings)), marker="o")
+for place, row in enumerate(trainings):
+    if row["difference"]["mean"] < far:
+        axes[0, 0].text(far, place, f" far to the left, at {row['difference']['mean']:.2f}", va="center", fontsize=9)
+axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, None), yticks=range(len(trainings)),
+               yticklabels=[row["name"] for row in trainings])
+axes[0, 0].invert_yaxis()
+figures.show(figure, "A dot chart with a row for each changed choice: its difference from the reference with a "
+             "whisker, and a grey band around zero, as wide as another seed's difference; what is too far off is a "
+             "number.")
+
+# %%
+print(f"{'':36}   Dice  worst   seconds  difference (95 % interval)")
+for row in trainings:
+    seconds = f"{row['seconds']:.0f}" if "seconds" in row else ""
+    mean, low, high = (row["difference"][key] for key in ("mean", "low", "high"))
+    print(f"{row['name']:36} {row['dice']['mean']:.4f} {row['dice']['worst']:.4f} {seconds:>8}  "
+          f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+
+# %% [markdown]
+# How to read it:
+#
+# - The whisker says what other *patients* would change, the grey band what another *seed* did change. Take a choice
+#   seriously if its whisker does not reach 0 *and* its dot lies well outside the band. One other seed is a poor measure
+#   of chance: a dot near the edge of the band says nothing.
+# - The differences need not add up to that of "all together". A choice may do no harm alone, and harm beside another.
+# - The trainings are short. A choice that only makes learning slower would cost less in a long one.
+# - Look at the seconds as well. A little more Dice can cost many times the work.
+#
+# ### Four scales for the same masks
+#
+# Notebook 6 told soft from hard, and pooled from per image. That makes four kinds of Dice. The article reports "soft
+# pooled", we report "hard per image". Here are all four, for the reference and for "all together".
+#
+# > **Predict.** For which of the two trainings will soft and hard lie further apart? And which differ less, pooled and
+# > per image, or soft and hard?
+
+# %%
+scales = ("soft pooled", "soft per image", "hard pooled", "hard per image")
+print(f"{'':14}" + "".join(f"{scale:>16}" for scale in scales))
+for name, value in measured["scales"].items():
+    print(f"{name:14}" + "".join(f"{value[scale]:16.4f}" for scale in scales))
+
+# %% [markdown]
+# Within a row, all four numbers describe the *same* predictions. Soft is lower than hard where a network is right but
+# not sure, as after too short a training. So two rows may be far apart on one scale and close together on another.
+# Never compare a number of one column with a number of another.
+#
+# ### What a validation score is worth
+#
+# During training, `best.keras` keeps the weights with the lowest loss *on the validation X-rays*. `last.keras` keeps
+# those of the last epoch, which nobody chose. Both were scored, for the reference.
+#
+# > **Predict.** On which X-rays will the best weights be further ahead of the last ones, on those for validation or on
+# > those for testing?
+
+# %%
+print("mean Dice        validation      test")
+for weights in ("best", "last"):
+    val_dice, test_dice = (measured["checkpoint"][f"{weights}, {part}"]["mean"] for part in ("val", "test"))
+    print(f"{weights} weights {val_dice:15.4f} {test_dice:9.4f}")
+
+# %% [markdown]
+# Compare the two rows within a column; between the columns, the X-rays differ as well. If the best weights are ahead by
+# more on validation than on test, then the surplus belongs to the choice: this epoch happened to suit the validation
+# X-rays. That is why a score on validation, such as the article's, is no test. With so few X-rays expect small
+# differences here, in either direction.
+#
+# ### What a leak is worth
+#
+# The article's split has some patients in training *and* in test (notebook 3). The reference was trained twice: on that
+# split, and on the same one without the training and validation X-rays of those patients.
+#
+# > **Predict.** How will the scores of these patients' test X-rays change when the network has not met the patients
+# > before? And those of the other test X-rays?
+
+# %%
+leak = measured["leak"]
+print("test X-ray   patient in training   patient not in training")
+for case_id in leak["ids"]:
+    known, unknown = (leak[name]["dice"][case_id] for name in ("leaking", "clean"))
+    print(f"{case_id.split('_', 1)[1]:12} {known:19.4f} {unknown:25.4f}")
+print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['others']:25.4f}")
+
+# %% [markdown]
+# These are very few X-rays, too few for an interval. The last row shows how much the two trainings differ for reasons
+# that have nothing to do with the leak: fewer X-rays, in another order. A change that is not clearly larger proves
+# nothing. And whether a leak raises the score or not: a test on known patients cannot say how the network works on new
+# ones.
+#
+# ### How many real X-rays are needed?
+#
+# Somebody has to outline the lungs of each real X-ray by hand. How many are needed? A network like the shipped one was
+# trained on a few real X-rays, then on more and more, always for the same number of steps: once from random weights,
+# and once from the weights that were learned from drawings. Each training was scored on the test X-rays of its fold.
+#
+# > **Predict.** With how many real X-rays will the start from drawings help most? Is there a number from which on it
+# > does not help any more?
+
+# %%
+learned = read_json(MEASURED / "curve.json")["rows"]
+amounts = sorted({row["images"] for row in learned})
+figure, axes = figures.new_figure(width=6, height=3.4)
+for start, style in {"drawings": "o-", "random": "s--"}.items():
+    chosen_rows = [row for row in learned if row["start"] == start]
+    axes[0, 0].plot([row["images"] for row in chosen_rows], [row["dice"]["mean"] for row in chosen_rows], style[0],
+                    color="grey", markersize=4, fillstyle="none")
+    means = [np.mean([row["dice"]["mean"] for row in chosen_rows if row["images"] == amount]) for amount in amounts]
+    axes[0, 0].plot(amounts, means, style, color="black", label=f"start: {start}")
+axes[0, 0].set(xscale="log", xlabel="real X-rays in training", ylabel="mean Dice", xticks=amounts, xticklabels=amounts)
+axes[0, 0].minorticks_off()
+axes[0, 0].legend()
+figures.show(figure, "Mean Dice coefficient over the number of real X-rays in training, on a logarithmic axis: a "
+             "solid line with circles for the start from drawings, a dashed one with squares for the random start; "
+             "small grey markers show the single folds.")
+
+# %%
+print("real X-rays   from drawings   from random weights   lead")
+for amount in amounts:
+    by_start = [np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
+                for start in ("drawings", "random")]
+    print(f"{amount:11} {by_start[0]:15.4f} {by_start[1]:21.4f} {by_start[0] - by_start[1]:+6.4f}")
+
+# %% [markdown]
+# Read the chart in two directions. Upwards: how much higher is one start than the other at the same number of X-rays?
+# Sideways: how many real X-rays does one start need to reach what the other reaches with the fewest? If the lines meet,
+# the start makes no difference from there on.
+#
+# On a logarithmic axis equal distances are equal *factors*: see whether each doubling of the X-rays brings less than
+# the one before. The small grey markers are single folds. Their distance mostly says that the test X-rays differ; what
+# counts is whether one start is ahead in *each* fold.
+#
+# The trainings of this section can be repeated with the real set at hand; without a GPU they take hours. `curve` and
+# `choices` in place of `crossval` measure the other tables:
+#
+# ```
+# python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
+# ```
+
+# %% [markdown]
 # ## Your own X-ray
 #
 # `lungseg_utils.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM, the format
@@ -1043,6 +1445,27 @@ folder.cleanup()
 #
 # </details>
 #
+# **6.** A paper reports a new loss: on one split, with one seed, its mean Dice is higher than that of the old loss by
+# less than two of our folds differ. What would convince you?
+#
+# <details><summary>Answer</summary>
+#
+# Both losses on the same folds, several seeds for each, and an interval over patients around the differences, X-ray by
+# X-ray. If the interval stays clear of 0, and the seeds of one loss differ by less than the two losses do, it is more
+# than chance.
+#
+# </details>
+#
+# **7.** You test four times as many X-rays from the same hospital. What happens to the SD over images, what to the
+# interval of the mean? What does neither of them say?
+#
+# <details><summary>Answer</summary>
+#
+# The SD stays about the same, because X-rays differ as much as before. The interval becomes about half as wide. Neither
+# says anything about another hospital, or about how near two annotators are to each other.
+#
+# </details>
+#
 # ## Exercises
 #
 # 1. Evaluate without cleaning, and compare Dice and HD95. *Hint: write a `to_masks` without `clean`, and run the
@@ -1060,6 +1483,7 @@ folder.cleanup()
 # - Report per image and lung, with spread and worst case, beside a baseline; look at failures and groups.
 # - Drawings that vary widely in brightness, detail and shape can teach a network to segment real X-rays. Only a test on
 #   real X-rays shows how well.
+# - One split is one draw. Cross-validate, give an interval over patients, and see how much another seed changes.
 # - The network always answers. Where it may be trusted is for you to find out and to say.
 #
 # This was the last notebook. You have gone the whole way, from files to outlines and to what they are worth.

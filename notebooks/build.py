@@ -193,6 +193,94 @@ def parts_table() -> str:
     return "\n".join(lines)
 
 
+def measured(name: str) -> dict:
+    """Figures that a command has kept in lungseg_utils/measured."""
+    from lungseg_utils import crossval
+
+    return json.loads((crossval.MEASURED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def crossval_rows(name: str) -> list[dict]:
+    """Scores of a cross-validated recipe: a row per X-ray and lung."""
+    from lungseg_utils import crossval, report
+
+    return report.read_rows(crossval.MEASURED / f"crossval-{name}.csv")
+
+
+def crossval_table() -> str:
+    """The README's table of cross-validated recipes."""
+    from lungseg_utils import report
+
+    lines = []
+    for name in ("best", "laptop"):
+        rows, folds = crossval_rows(name), measured(f"crossval-{name}")["folds"]
+        both = report.overall(rows)
+        dice, seconds = both["dice"], [fold["seconds"] for fold in folds]
+        lines.append(
+            [
+                f"`{name}`",
+                dice["n"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['low']:.4f} to {dice['high']:.4f}",
+                f"{dice['median']:.4f}",
+                f"{dice['worst']:.4f}",
+                f"{both['iou']['mean']:.4f}",
+                f"{both['nsd']['mean']:.3f}",
+                f"{both['assd_mm']['mean']:.2f}",
+                f"{both['hd95_mm']['mean']:.2f}",
+                f"{min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} min",
+            ]
+        )
+    head = ["recipe", "n", "hard Dice, mean ± SD", "95 % interval", "median", "worst", "IoU", "NSD at 2 mm"]
+    return report.markdown_table(head + ["ASSD, mm", "HD95, mm", "training a fold"], lines)
+
+
+def groups_table() -> str:
+    """The README's table of groups, and its list of failures."""
+    from lungseg_utils import report
+
+    rows = crossval_rows("best")
+    failed = [f"{row['id']} ({row['dice']:.3f}, fold {row['fold']})" for row in report.failures(rows)]
+    text = f"Dice below {report.FAILURE}: {', '.join(failed)}." if failed else f"No Dice below {report.FAILURE}."
+    return f"{report.group_table(rows)}\n\n{text}"
+
+
+def choices_table() -> str:
+    """The README's table of what the article's choices cost."""
+    from lungseg_utils import report
+
+    kept = measured("choices")
+    lines = []
+    for row in [*kept["rows"], {"name": "padded instead of squashed", "note": "", **kept["padded"]}]:
+        dice, change = row["dice"], row["difference"]
+        lines.append(
+            [
+                f"{row['name']} ({row['note']})" if row["note"] else row["name"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['worst']:.4f}",
+                f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})",
+                f"{row['seconds'] / kept['rows'][0]['seconds']:.1f}" if "seconds" in row else "",
+            ]
+        )
+    head = ["changed", "hard Dice, mean ± SD", "worst", "difference (95 % interval)", "time, of the reference's"]
+    return report.markdown_table(head, lines)
+
+
+def curve_table() -> str:
+    """The README's table of real X-rays needed."""
+    from lungseg_utils import report
+
+    rows = measured("curve")["rows"]
+    lines = []
+    for count in sorted({row["images"] for row in rows}):
+        means = {}
+        for start in ("drawings", "random"):
+            values = [row["dice"]["mean"] for row in rows if (row["images"], row["start"]) == (count, start)]
+            means[start] = sum(values) / len(values)
+        lines.append([count, *(f"{means[start]:.4f}" for start in ("drawings", "random"))])
+    return report.markdown_table(["real X-rays", "start from drawings", "start at random"], lines)
+
+
 def badges() -> str:
     """The README's list of notebooks with their badges."""
     lines = ["| | notebook | open |", "|---|---|---|"]
@@ -228,7 +316,16 @@ def draw_picture() -> None:
 def readme(text: str) -> str:
     """The README with address, badges and tables made anew."""
     text = re.sub(r"git clone \S+", f"git clone {repository()}", text)
-    tables = {"badges": badges, "results": results_table, "unseen": unseen_table, "parts": parts_table}
+    tables = {
+        "badges": badges,
+        "results": results_table,
+        "crossval": crossval_table,
+        "groups": groups_table,
+        "curve": curve_table,
+        "choices": choices_table,
+        "unseen": unseen_table,
+        "parts": parts_table,
+    }
     for mark, table in tables.items():
         text = fill(text, mark, table())
     return text

@@ -12,7 +12,7 @@ import lungseg_utils
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "lungseg_utils").glob("*.py") if path.stem != "__init__")
 WITH_TENSORFLOW = set("quiet pipeline unet losses training prediction evaluation model_card pretraining".split())
-WITH_TENSORFLOW |= {"parts", "xrays", "upload"}
+WITH_TENSORFLOW |= {"parts", "crossval", "choices", "curve", "speed", "xrays", "upload"}
 
 
 def order() -> list[str]:

@@ -62,8 +62,9 @@ def test_picture_and_masks_move_together():
         assert 0.6 < mask.sum() / disc.sum() < 1.5  # still in the picture, as large as the zoom allows
 
 
-def test_the_whole_augmentation_keeps_picture_and_masks_together():
-    """A dark ground with light lungs stays recognisable in any light."""
+def test_the_whole_augmentation_keeps_picture_and_masks_together(monkeypatch):
+    """A dark ground with light lungs stays recognisable in any light, unless a shadow lies over it."""
+    monkeypatch.setattr(pipeline, "SHADOWED", 0.0)  # the tests of shadows follow below
     masks = lungs().astype(np.float32)
     image = 0.2 + 0.6 * masks.max(axis=-1, keepdims=True)
     for seed in range(50):
@@ -107,6 +108,83 @@ def test_light_changes_the_picture_only_within_range():
     lit = np.stack([pipeline.change_light(grey, [seed, 0]) for seed in range(50)])
     assert lit.min() >= 0 and lit.max() <= 1 and np.all(np.diff(lit, axis=1) >= 0)
     assert np.ptp(lit[:, 5]) > 0.1
+
+
+@pytest.fixture(scope="module")
+def shadows() -> np.ndarray:
+    """What 200 seeds lay over a black picture, (200, SIZE, SIZE): a shadow, or nothing."""
+    black = tf.zeros((SIZE, SIZE, 1))
+    return np.stack([pipeline.add_shadow(black, [seed, 0]) for seed in range(200)])[..., 0]
+
+
+def test_a_shadow_never_darkens_and_stays_in_range(shadows):
+    noise = np.random.default_rng(5).random((SIZE, SIZE, 1), dtype=np.float32)
+    noise[:8], noise[-8:] = 0, 1  # the ends of the range too
+    for seed in range(200):
+        shadowed = pipeline.add_shadow(tf.constant(noise), [seed, 0]).numpy()
+        assert shadowed.shape == noise.shape and shadowed.dtype == np.float32
+        assert np.all(shadowed >= noise) and shadowed.max() <= 1
+        np.testing.assert_array_equal(shadowed[-8:], 1)  # nothing is whiter than white
+        assert np.all(shadowed - noise <= shadows[seed][..., None] + 1e-6)  # black changes most
+
+
+def test_about_half_of_the_pictures_stay_as_they_are(monkeypatch):
+    noise = tf.constant(np.random.default_rng(6).random((SIZE, SIZE, 1), dtype=np.float32))
+
+    def unchanged(count: int) -> int:
+        pictures = (pipeline.add_shadow(noise, [seed, 0]).numpy() for seed in range(count))
+        return sum(np.array_equal(picture, noise.numpy()) for picture in pictures)
+
+    assert 72 <= unchanged(200) <= 128  # half of 200, four standard deviations of sqrt(200 / 4) either way
+    monkeypatch.setattr(pipeline, "SHADOWED", 0.0)
+    assert unchanged(40) == 40
+    monkeypatch.setattr(pipeline, "SHADOWED", 1.0)
+    assert unchanged(40) == 0
+
+
+def test_same_seed_same_shadow(shadows):
+    again = np.stack([pipeline.add_shadow(tf.zeros((SIZE, SIZE, 1)), [seed, 0]) for seed in range(40)])[..., 0]
+    np.testing.assert_array_equal(again, shadows[:40])
+    seen = shadows[shadows.max(axis=(1, 2)) > 0]
+    assert len(np.unique(seen, axis=0)) == len(seen)  # each seed has its own
+
+
+def test_shadows_differ_in_place_size_softness_and_whiteness(shadows):
+    places, sizes, peaks, softness = [], [], [], []
+    for shadow in shadows[shadows.max(axis=(1, 2)) > 0]:
+        core = shadow > 0.5 * shadow.max()
+        places.append(np.argwhere(core).mean(axis=0) / (SIZE - 1))
+        sizes.append(core.mean())
+        peaks.append(shadow.max())
+        softness.append(np.sum(shadow > 0.1 * shadow.max()) / core.sum())
+    for along in np.transpose(places):  # rows, then columns
+        assert np.all(np.histogram(along, bins=3, range=(0, 1))[0] >= 10)  # in each third: left and right, high and low
+    assert max(sizes) > 5 * min(sizes) and max(sizes) < 0.5  # never half of the picture
+    assert min(peaks) < 0.4 and max(peaks) > 0.8
+    assert max(softness) > 1.5 * min(softness)
+
+
+def test_a_shadow_scales_with_the_picture(shadows):
+    for seed in range(20):
+        large = pipeline.add_shadow(tf.zeros((4 * SIZE, 4 * SIZE, 1)), [seed, 0])
+        small = tf.image.resize(large, (SIZE, SIZE), "area")[..., 0]
+        np.testing.assert_allclose(small, shadows[seed], atol=0.1)  # the same place and size at any number of px
+
+
+def test_augmentation_shadows_the_picture_and_not_the_masks(monkeypatch):
+    masks = tf.constant(lungs(), tf.float32)
+    image = 0.6 - 0.4 * tf.reduce_max(masks, axis=-1, keepdims=True)  # dark lungs
+    seeds = [tf.constant([seed, 5]) for seed in range(40)]
+    with_shadows = [pipeline.augment(image, masks, seed) for seed in seeds]
+    monkeypatch.setattr(pipeline, "SHADOWED", 0.0)
+    without = [pipeline.augment(image, masks, seed) for seed in seeds]
+    covered = 0
+    for seed, (shadowed, kept), (plain, _) in zip(seeds, with_shadows, without):
+        _, moved = pipeline.move_together(image, masks, pipeline.random_transform(seed, SIZE))
+        np.testing.assert_array_equal(kept, moved)
+        assert np.all(shadowed.numpy() >= plain.numpy())
+        covered += np.any((shadowed - plain).numpy()[moved.numpy().max(axis=-1) == 1] > 0.1)
+    assert 0 < covered < len(seeds)  # some shadows lie over a lung, some pictures have none there
 
 
 @pytest.mark.parametrize("training", [True, False])

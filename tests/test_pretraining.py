@@ -164,7 +164,7 @@ def test_the_clock_counts_interrupted_processes_up_to_their_last_epoch(tmp_path)
     (tmp_path / "last.keras").write_bytes(b"")
     os.utime(tmp_path / "last.keras", (1100, 1100))
     (tmp_path / "made.json").write_text('{"seconds": 7, "commits": ["a"], "started": 1000}')
-    record = pretraining._start_clock(tmp_path)
+    record = pretraining.start_clock(tmp_path)
     assert record["seconds"] == 107 and record["commits"] == ["a", pretraining.code_version()]
 
 

@@ -161,7 +161,7 @@ def test_one_stray_pixel():
 
 def test_empty_masks():
     nan = pytest.approx(math.nan, nan_ok=True)
-    nothing = dict(assd_mm=nan, hd95_mm=nan)
+    nothing = dict(assd_mm=nan, hd95_mm=nan, nsd=nan)
     both = scores.score_masks(EMPTY, EMPTY, (1.0, 1.0))
     assert both == dict(dice=1, iou=1, precision=nan, recall=nan, **nothing)
     truth = scores.score_masks(EMPTY, TRUE, (1.0, 1.0))
@@ -251,3 +251,33 @@ def test_scores_survive_the_file(case, tmp_path):
         assert back["id"] == row["id"] and back["lung"] == row["lung"]
         assert {m: back[m] for m in scores.MEASURES} == pytest.approx({m: row[m] for m in scores.MEASURES}, nan_ok=True)
     assert scores.format_summary(scores.summarise(loaded)) == scores.format_summary(scores.summarise(rows))
+
+
+# Normalised surface distance
+
+
+def test_nsd_counts_what_is_within_the_tolerance():
+    assert scores.nsd(np.array([0.0, 1.0, 2.0, 2.01])) == 0.75
+    assert scores.nsd(np.array([0.0, 1.0, 2.0, 2.01]), tolerance_mm=0.5) == 0.25
+    assert math.isnan(scores.nsd(np.empty(0)))
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0, 1.0), (1, 1.0), (2, 1.0)])
+def test_a_shift_within_the_tolerance_is_no_mistake(shift, expected):
+    distances = scores.outline_distances(square(), square(left=5 + shift), (1.0, 1.0))
+    assert scores.nsd(distances) == expected
+
+
+def test_nsd_of_a_shift_by_hand():
+    # Two squares of 20 x 20 px, one 3 px further right: 76 outline pixels each. Further than 2 px from the other
+    # outline are all 20 of the side that sticks out, and of the side inside the other square the 14 in the middle:
+    # three at each end are near the other's top or bottom.
+    distances = scores.outline_distances(square(), square(left=8), (1.0, 1.0))
+    assert len(distances) == 2 * 76
+    assert scores.nsd(distances, 2.0) == 42 / 76
+
+
+def test_nsd_looks_at_millimetres_not_pixels():
+    true, predicted = square(), square(left=7)
+    assert scores.nsd(scores.outline_distances(true, predicted, (1.0, 1.0))) == 1
+    assert scores.nsd(scores.outline_distances(true, predicted, (1.0, 1.1))) < 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lungseg_utils.cases import Case, DatasetError, find_cases
-from lungseg_utils.splits import PARTS, article_split, load_split, save_split, shared_patients, split_cases
+from lungseg_utils.splits import PARTS, article_split, load_split, make_folds, save_split, shared_patients, split_cases
 
 SEEDS = range(5)
 
@@ -41,6 +41,39 @@ def share(ids: list[str], cases: list[Case]) -> float:
     """Share of findings among the named cases."""
     finding = {case.id: case.finding for case in cases}
     return float(np.mean([finding[case_id] for case_id in ids]))
+
+
+# --- make_folds ---
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_case_is_tested_once(cases, seed):
+    folds = make_folds(cases, seed)
+    assert len(folds) == 5
+    assert sorted(case_id for split in folds for case_id in split["test"]) == sorted(case.id for case in cases)
+    for split in folds:
+        assert sorted(sum(split.values(), [])) == sorted(case.id for case in cases)
+        assert not shared_patients(split, cases)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_folds_are_alike(cases, seed):
+    ids = [case.id for case in cases]
+    for split in make_folds(cases, seed):
+        assert 0.17 <= len(split["test"]) / len(ids) <= 0.23
+        assert 0.08 <= len(split["val"]) / len(ids) <= 0.15
+        assert abs(share(split["test"], cases) - share(ids, cases)) <= 0.06
+        assert abs(share(split["val"], cases) - share(ids, cases)) <= 0.12
+
+
+def test_folds_do_not_depend_on_the_order_of_the_cases(cases):
+    assert make_folds(cases) == make_folds(cases[::-1])
+    assert make_folds(cases) != make_folds(cases, seed=1)
+
+
+def test_too_few_patients_for_folds():
+    with pytest.raises(DatasetError, match="34 patients are too few"):
+        make_folds([case(number, number % 2) for number in range(34)])
 
 
 # --- split_cases ---

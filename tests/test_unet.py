@@ -103,6 +103,45 @@ def test_a_size_that_cannot_be_halved_is_refused(side, depth):
         unet.build_unet(side, depth=depth)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_fused_batch_normalisation_is_keras_own(training):
+    random = np.random.default_rng(3)
+    x = tf.constant(random.normal(2, 3, (4, 16, 16, 5)).astype("float32"))
+    pair = [kind(momentum=0.8) for kind in (unet.BatchNormalization, layers.BatchNormalization)]
+    for layer in pair:
+        layer.build(x.shape)
+        layer.set_weights([0.5 + random.random(5), random.normal(size=5), random.normal(size=5), 1 + random.random(5)])
+        random = np.random.default_rng(3)
+        random.normal(2, 3, (4, 16, 16, 5))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        results = [layer(x, training=training) for layer in pair]
+        sums = [tf.reduce_sum(tf.sin(result)) for result in results]
+    np.testing.assert_allclose(results[0], results[1], atol=1e-4)
+    np.testing.assert_allclose(*[tape.gradient(total, x) for total in sums], atol=1e-4)
+    n = 4 * 16 * 16
+    for ours, theirs in zip(*(layer.get_weights() for layer in pair)):
+        np.testing.assert_allclose(ours, theirs, rtol=0.3 / n * 2 + 1e-3)  # the running variance divides by n - 1
+
+
+def test_frozen_batch_normalisation_keeps_its_statistics():
+    layer = unet.BatchNormalization()
+    layer.trainable = False
+    x = np.random.default_rng(0).normal(5, 1, (2, 4, 4, 3)).astype("float32")
+    np.testing.assert_allclose(layer(x, training=True), x / np.sqrt(1 + layer.epsilon), rtol=1e-5)
+
+
+def test_a_file_of_keras_own_batch_normalisation_loads(tmp_path, monkeypatch):
+    fused = unet.build_unet(32, base_filters=2, depth=1)
+    monkeypatch.setattr(unet, "BatchNormalization", layers.BatchNormalization)
+    plain = unet.build_unet(32, base_filters=2, depth=1)
+    assert not of_type(plain, fused.layers[2].__class__), "this one is Keras' own"
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    fused.load_weights(tmp_path / "plain.weights.h5")
+    for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("momentum", [0.9, 0.99])
 def test_momentum_is_passed_on(momentum):
     norms = of_type(unet.build_unet(16, base_filters=2, depth=2, momentum=momentum), layers.BatchNormalization)

@@ -1,0 +1,267 @@
+"""Cross-validation and the measurements that build on it: who is tested by whom, and going on after a stop."""
+
+import csv
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from shared import REPOSITORY, write_set
+
+from lungseg_utils import choices, crossval, curve, pretraining, report, training
+from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.images import load_arrays
+from lungseg_utils.recipes import LAPTOP, RECIPES, SHIPPED_WEIGHTS
+from lungseg_utils.splits import make_folds
+
+TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=1, batch_size=8, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Forty cases; the second and third show one patient."""
+    folder = write_set(tmp_path_factory.mktemp("data") / "forty", count=40, height=48, width=40)
+    reading = folder / "ClinicalReadings" / "TINY_0003_1.txt"
+    reading.write_text(reading.read_text() + "same pt as TINY_0002_0\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def validated(data, tmp_path_factory):
+    """The rows of five folds, and the folder in which they were made and kept."""
+    home = tmp_path_factory.mktemp("home")
+    return crossval.cross_validate(TINY, data, home, home / "kept"), home
+
+
+def test_every_xray_is_scored_once_by_a_model_that_has_not_seen_its_patient(validated, data):
+    rows, home = validated
+    cases = find_cases(data)
+    assert sorted((row["id"], row["lung"]) for row in rows) == sorted(
+        (case.id, lung) for case in cases for lung in ("viewer's left", "viewer's right", "both")
+    )
+    patient = {case.id: case.patient for case in cases}
+    runs = [json.loads(path.read_text()) for path in (home / "runs" / "crossval").glob("*/run.json")]
+    assert len(runs) == 5
+    for number, split in enumerate(make_folds(cases, crossval.SEED), 1):
+        tested = {row["id"] for row in rows if row["fold"] == number}
+        assert tested == set(split["test"])
+        [run] = [run for run in runs if run["split"]["train"] == split["train"]]
+        seen = {patient[case_id] for part in ("train", "val") for case_id in run["split"][part]}
+        assert not seen & {patient[case_id] for case_id in tested}
+
+
+def test_rows_are_kept_with_all_that_is_known(validated):
+    rows, home = validated
+    kept = report.read_rows(home / "kept" / "crossval-tiny.csv")
+    assert kept == rows
+    row = next(row for row in kept if row["id"] == "TINY_0003_1")
+    assert (row["patient"], row["finding"], row["sex"], row["age"]) == ("TINY_0002_0", 1, "M", 23)
+    about = pretraining.read_json(home / "kept" / "crossval-tiny.json")
+    assert about["recipe"] == dataclasses.asdict(TINY) and about["seed"] == crossval.SEED
+    assert [fold["images"]["test"] for fold in about["folds"]] == [8] * 5
+    assert {"TensorFlow", "Keras", "NumPy", "OpenCV", "Python"} <= set(about["folds"][0]["versions"])
+    assert all(fold["seconds"] > 0 and fold["commits"] for fold in about["folds"])
+
+
+def test_finished_folds_are_not_trained_again(validated, data, monkeypatch, tmp_path):
+    rows, home = validated
+    monkeypatch.setattr(crossval, "train", lambda *args, **more: pytest.fail("trained again"))
+    assert crossval.cross_validate(TINY, data, home, tmp_path) == rows
+
+
+def test_a_stop_between_folds_loses_nothing(validated, data, monkeypatch, tmp_path):
+    rows, _ = validated
+    original, trained = crossval.train, []
+
+    def stop_at_the_third(*args, **more):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(args)
+        return original(*args, **more)
+
+    monkeypatch.setattr(crossval, "train", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        crossval.cross_validate(TINY, data, tmp_path, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists(), "half a table is no table"
+    monkeypatch.setattr(crossval, "train", lambda *args, **more: (trained.append(args), original(*args, **more))[1])
+    again = crossval.cross_validate(TINY, data, tmp_path, tmp_path / "kept")
+    assert len(trained) == 5
+    assert [row["dice"] for row in again] == pytest.approx([row["dice"] for row in rows], abs=0.02)
+
+
+def test_other_choices_get_another_folder(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(crossval, "train", lambda *args, **more: None)
+    arrays = load_arrays(find_cases(data), 32, tmp_path)
+    split = make_folds(find_cases(data))[0]
+    folders = {
+        crossval.train_once(TINY, arrays, split, tmp_path / "runs"),
+        crossval.train_once(TINY, arrays, split, tmp_path / "runs", seed=7),
+        crossval.train_once(dataclasses.replace(TINY, epochs=3), arrays, split, tmp_path / "runs"),
+        crossval.train_once(TINY, arrays, make_folds(find_cases(data))[1], tmp_path / "runs"),
+    }
+    assert len(folders) == 4
+    assert crossval.train_once(TINY, arrays, split, tmp_path / "runs") in folders
+
+
+def test_a_start_from_drawings_has_the_shipped_weights(tmp_path):
+    recipe = dataclasses.replace(pretraining.DRAWINGS, image_size=64, start="drawings")
+    model = training.model_to_train(recipe, tmp_path, steps=3)
+    shipped = pretraining.load_pretrained().get_weights()
+    for ours, theirs in zip(model.get_weights(), shipped, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert SHIPPED_WEIGHTS.exists()
+
+
+def test_recipes_that_start_from_drawings_have_the_shipped_net():
+    for recipe in RECIPES.values():
+        if recipe.start == "drawings":
+            net = {
+                name: getattr(recipe, name) for name in ("base_filters", "depth", "input_channels", "output_channels")
+            }
+            assert net == {name: getattr(pretraining.DRAWINGS, name) for name in net}
+
+
+# --- choices ---
+
+
+def test_each_choice_changes_what_its_name_says():
+    reference = dataclasses.asdict(choices.SHORT)
+    article = dataclasses.asdict(RECIPES["article"])
+    seen = set()
+    for choice in choices.CHOICES[2:-1]:
+        changed = {name for name, value in dataclasses.asdict(choice.recipe).items() if value != reference[name]}
+        assert changed and not changed & seen, choice.name
+        seen |= changed
+        for name in changed - {"base_filters", "image_size"}:
+            assert getattr(choice.recipe, name) == article[name]
+    together = dataclasses.asdict(choices.CHOICES[-1].recipe)
+    assert {name for name in article if together[name] != article[name]} == {"name", "image_size", "base_filters"}
+    differing = {name for name in article if article[name] != reference[name]} - {"name", "epochs", "patience"}
+    assert differing <= seen, "each of the article's choices has its row"
+
+
+def test_choices_are_measured(data, tmp_path):
+    short = dataclasses.replace(TINY, epochs=1)
+    rows = [
+        choices.Choice("reference", short),
+        choices.Choice("one mask", dataclasses.replace(short, output_channels=1)),
+    ]
+    result = choices.measure_choices(data, tmp_path, tmp_path / "choices.json", rows)
+    assert result == json.loads((tmp_path / "choices.json").read_text())
+    assert [row["name"] for row in result["rows"]] == ["reference", "one mask"]
+    assert result["rows"][0]["difference"] == {"mean": 0, "low": 0, "high": 0}
+    assert result["rows"][1]["dice"]["n"] == 8
+    assert set(result["scales"]) == {"reference", "one mask"}
+    for scale in result["scales"].values():
+        assert set(scale) == {"soft pooled", "soft per image", "hard pooled", "hard per image"}
+        assert all(0 <= value <= 1 for value in scale.values())
+    assert set(result["checkpoint"]) == {"best, val", "best, test", "last, val", "last, test"}
+    assert len(result["leak"]["leaking"]["dice"]) == len(result["leak"]["ids"])
+
+
+def test_the_leak_is_taken_out(montgomery, tmp_path, monkeypatch):
+    """On the real set: three test images show patients of the training images, and `clean` trains without those."""
+    cases = find_cases(montgomery)
+    splits = []
+    monkeypatch.setattr(choices, "train_once", lambda recipe, arrays, split, runs: splits.append(split))
+    monkeypatch.setattr(
+        choices,
+        "score_run",
+        lambda run, cases, arrays, ids: [{"id": name, "lung": "both", "dice": 1.0} for name in ids],
+    )
+    result = choices.leak(TINY, cases, None, tmp_path)
+    assert result["ids"] == ["MCUCXR_0117_1", "MCUCXR_0162_1", "MCUCXR_0170_1"]
+    assert set(splits[0]["train"]) - set(splits[1]["train"]) == {"MCUCXR_0113_1", "MCUCXR_0166_1"}
+
+
+@pytest.mark.parametrize(("original", "box"), [((4892, 4020), (105, 128, 11, 0)), ((4020, 4892), (128, 105, 0, 11))])
+def test_padding_keeps_the_shape(original, box, data):
+    case = dataclasses.replace(find_cases(data)[0], original_size=original)
+    assert choices.shape_in_square(case, 128) == box
+    masks = np.ones((512, 512, 2), "uint8")
+    fitted = choices._into_box(masks, box, 128)
+    assert fitted.shape == (128, 128, 2) and set(np.unique(fitted)) == {0, 1}
+    assert fitted.sum() == 2 * box[0] * box[1]
+
+
+# --- curve ---
+
+
+def test_small_choices_lie_in_larger_ones_and_hold_both_findings(data):
+    cases = find_cases(data)
+    ids = [case.id for case in cases]
+    chosen = [curve.first_cases(cases, ids, count) for count in (5, 10, 25, 40)]
+    for small, large in zip(chosen, chosen[1:]):
+        assert set(small) < set(large)
+    assert {name[-1] for name in chosen[0]} == {"0", "1"}
+    assert len(chosen[-1]) == len(set(chosen[-1])) == 40
+
+
+def test_curve_trains_on_the_named_number_only(data, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(TINY, epochs=1, patience=None)
+    monkeypatch.setattr(curve, "STARTS", ("random",))
+    result = curve.measure_curve(data, tmp_path, tmp_path / "curve.json", recipe, counts=(5, 1000), folds=(2,))
+    assert [(row["fold"], row["images"], row["dice"]["n"]) for row in result["rows"]] == [(2, 5, 8), (2, 32, 8)]
+    test = set(make_folds(find_cases(data))[1]["test"])
+    for run in (tmp_path / "runs" / "curve").glob("*/run.json"):
+        split = json.loads(run.read_text())["split"]
+        assert len(set(split["train"])) in (5, 32) and len(split["train"]) == 32
+        assert set(split["val"]) <= set(split["train"]) and not test & set(split["train"])
+
+
+# --- the command ---
+
+
+def test_command_refuses_what_is_no_data_set(tmp_path):
+    command = [sys.executable, "-m", "lungseg_utils", "crossval", "--data", str(tmp_path / "nothing")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "does not exist" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_too_few_patients(tmp_path):
+    few = write_set(tmp_path / "few", count=6, height=32, width=32)
+    with pytest.raises(DatasetError, match="6 patients are too few"):
+        crossval.cross_validate(TINY, few, tmp_path)
+
+
+# --- the figures that are kept ---
+
+
+def kept(name: str) -> list[dict]:
+    return report.read_rows(crossval.MEASURED / f"crossval-{name}.csv")
+
+
+@pytest.mark.parametrize(("name", "least_mean"), [("best", 0.978), ("laptop", 0.97)])
+def test_kept_figures_reach_what_the_course_promises(name, least_mean):
+    values = report.overall(kept(name))
+    assert values["dice"]["n"] == 138 and values["dice"]["mean"] >= least_mean
+    assert values["dice"]["low"] < values["dice"]["mean"] < values["dice"]["high"]
+
+
+@pytest.mark.parametrize("name", ["best", "laptop"])
+def test_kept_figures_belong_to_the_recipe_of_today(name):
+    about = pretraining.read_json(crossval.MEASURED / f"crossval-{name}.json")
+    assert about["recipe"] == json.loads(json.dumps(dataclasses.asdict(RECIPES[name])))
+
+
+@pytest.mark.parametrize("name", ["best", "laptop"])
+def test_kept_figures_belong_to_the_folds_of_today(name, montgomery):
+    rows = kept(name)
+    for number, split in enumerate(make_folds(find_cases(montgomery), crossval.SEED), 1):
+        assert {row["id"] for row in rows if row["fold"] == number} == set(split["test"])
+
+
+def test_what_is_kept_holds_figures_and_no_pictures():
+    for path in crossval.MEASURED.iterdir():
+        assert path.suffix in {".csv", ".json"} and path.stat().st_size < 200_000
+        if path.suffix == ".csv":
+            with open(path, newline="", encoding="utf-8") as file:
+                for row in csv.reader(file):
+                    assert all(re.fullmatch(r"[\w .'-]*", cell) for cell in row)
+
+
+def test_kept_figures_are_part_of_the_package():
+    assert '"measured/*"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")

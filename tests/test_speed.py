@@ -1,0 +1,190 @@
+"""What a training step spends: how it is measured, on tiny nets, and what was measured."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from shared import write_set
+
+from lungseg_utils import speed
+from lungseg_utils.cases import find_cases
+from lungseg_utils.images import load_arrays
+from lungseg_utils.pipeline import make_dataset
+from lungseg_utils.pretraining import read_json
+from lungseg_utils.recipes import ARTICLE, LAPTOP
+from lungseg_utils.training import model_for
+from lungseg_utils.unet import BatchNormalization, multiply_adds
+
+TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=0, batch_size=2)
+TINY_ARTICLE = dataclasses.replace(ARTICLE, image_size=32, base_filters=2, depth=0)
+PLAN = speed.Plan(
+    pipelines=(
+        speed.Pipeline("tiny", TINY),
+        speed.Pipeline("tiny article", TINY_ARTICLE, as_written=True),
+    ),
+    small=TINY,
+    seconds=0.1,
+    short=0.1,
+    side=256,
+    drawn=4,
+    sizes=(16,),
+    counts=(4,),
+    cores=(),
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with four X-rays in the place of the drawn ones."""
+    folder = tmp_path_factory.mktemp("speed")
+    write_set(folder / speed.DATA, count=4, height=64, width=80)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(home):
+    """All that is measured, of tiny nets and in this process; its file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speed, "draw_dataset", lambda folder, count: folder)
+        patch.setattr(speed, "_apart", lambda name, work, *inputs: work(*inputs))
+        return speed.measure_speed(home, home / "measured" / "speed.json", PLAN)
+
+
+# --- one pipeline -------------------------------------------------------------------------------------------------
+
+
+def test_the_figures_of_a_pipeline_agree_with_each_other(result):
+    one = result["pipelines"]["tiny"]
+    assert one["images_per_second"] == max(one["repeats"]) >= min(one["repeats"]) > 0
+    assert one["multiply_adds"] == sum(multiply_adds(model_for(TINY)).values())
+    gflops = one["images_per_second"] * 6 * one["multiply_adds"] / 1e9
+    assert one["gflops"] == pytest.approx(gflops, abs=1e-4)
+    assert one["seconds_to_first_step"] > 0
+    assert one["memory_gb"] is None or 0.1 < one["memory_gb"] < 100
+
+
+def one_core_and_bfloat16(home):
+    """Both in one fresh process, to import TensorFlow only once."""
+    half = dataclasses.replace(PLAN.pipelines[0], precision="mixed_bfloat16")
+    return speed.measure_cores(1, home, PLAN), speed.measure_pipeline(half, home, PLAN)
+
+
+def test_a_process_of_its_own_keeps_threads_memory_and_precision_to_itself(home):
+    before, hoard = speed.usable_cores(), np.ones(2**28)  # 2 GiB
+    row, one = speed._apart("one core", one_core_and_bfloat16, home)
+    assert row["cores"] == 1 and row["ms"] > 0
+    assert one["precision"] == "mixed_bfloat16" and one["images_per_second"] > 0
+    assert set(one["peak"]) == set(speed.PRECISIONS) and min(one["peak"].values()) > 0
+    assert one["memory_gb"] is None or one["memory_gb"] < hoard.nbytes / 1e9
+    assert speed.usable_cores() == before and keras.config.dtype_policy().name == "float32"
+
+
+def test_slow_steps_are_not_repeated(monkeypatch):
+    monkeypatch.setattr(speed, "fit", lambda model, batches, steps, epochs=1: [0.5 * steps] * epochs)
+    assert speed.time_steps(None, None, seconds=10, repeats=3) == [0.5, 0.5, 0.5]
+    assert speed.time_steps(None, None, seconds=1, repeats=3) == [0.5]
+
+
+# --- the article's pipeline as it is written ----------------------------------------------------------------------
+
+
+def test_the_articles_net_has_keras_normalisation_and_the_same_weights():
+    kinds = {}
+    for plain in (False, True):
+        model = speed.build(ARTICLE, keras_normalization=plain)
+        assert model.count_params() == 31_055_297
+        kinds[plain] = [type(layer) for layer in model.layers]
+    assert kinds[False].count(BatchNormalization) == kinds[True].count(keras.layers.BatchNormalization) == 18
+    assert BatchNormalization not in kinds[True]
+    assert model.layers[2].momentum == ARTICLE.batch_norm_momentum
+    keras.backend.clear_session()
+
+
+def test_the_articles_pipeline_reads_what_ours_reads(home):
+    cases = find_cases(home / speed.DATA)
+    arrays = load_arrays(cases, 32, home / "cache")
+    batches = speed.article_batches(cases, TINY_ARTICLE)
+    images, masks = (np.concatenate(part) for part in zip(*batches.take(2).as_numpy_iterator()))
+    assert (images.shape, masks.shape) == ((4, 32, 32, 3), (4, 32, 32, 1))
+    assert images.dtype == masks.dtype == np.float32 and 0 <= images.min() and images.max() <= 1
+    assert np.array_equal(np.unique(masks), [0, 1])
+    ours = np.concatenate([masks for _, masks in make_dataset(arrays.images, arrays.masks, TINY_ARTICLE)])
+    areas, our_areas = (sorted(np.sum(one, axis=(1, 2, 3))) for one in (masks, ours))
+    np.testing.assert_allclose(areas, our_areas, rtol=0.1)
+
+
+# --- all of it ----------------------------------------------------------------------------------------------------
+
+
+def test_the_training_step_is_not_traced_again_after_its_first_run(result):
+    assert result["step"]["traces"] <= 2
+
+
+def test_shares_and_times_follow_from_the_rates(result):
+    names = [pipeline.name for pipeline in PLAN.pipelines]
+    assert list(result["pipelines"]) == names
+    last = result["pipelines"][names[-1]]
+    assert last["times"] == 1
+    for one in result["pipelines"].values():
+        assert 0 <= one["share"] < 1.5
+        assert one["share"] == pytest.approx(one["gflops"] / max(result["peak"]["float32"]), abs=1e-4)
+        assert one["times"] == pytest.approx(one["images_per_second"] / last["images_per_second"], rel=1e-3)
+    assert len(result["peak"]["float32"]) == len(result["peak"]["bfloat16"]) == 2 + len(names)
+    assert result["peak"]["better"] in speed.PRECISIONS
+
+
+def test_growth_and_parts_are_measured(result):
+    assert [row["px"] for row in result["growth"]["size"]] == [16]
+    assert [row["images"] for row in result["growth"]["count"]] == [4]
+    assert all(row["ms"] > 0 for row in result["growth"]["size"])
+    assert all(row["seconds"] > 0 for row in result["growth"]["count"])
+    assert len(result["step"]["ms"]) == 6 and min(result["step"]["ms"].values()) > 0
+
+
+def test_the_file_and_the_text_hold_all_of_it(result, home):
+    assert read_json(home / "measured" / "speed.json") == result
+    text = speed.format_speed(result)
+    for name in (*result["pipelines"], *result["step"]["ms"], result["processor"]["name"], "float32", "bfloat16"):
+        assert name in text
+    unknown = {**result["processor"], "features": None}
+    assert "features unknown" in speed.format_speed({**result, "processor": unknown})
+    result["pipelines"]["tiny"]["memory_gb"] = None  # Windows
+    assert "unknown" in speed.format_speed(result)
+
+
+def test_the_full_plan_names_its_recipes():
+    names = [pipeline.name for pipeline in speed.FULL.pipelines]
+    assert names[0] == "laptop" and names[-1] == "article, as written" and len(set(names)) == len(names)
+    assert speed.FULL.cores[0] == 1 and speed.FULL.cores[-1] == speed.usable_cores()
+    for pipeline in speed.FULL.pipelines:
+        if pipeline.as_written:  # whole batches only: else the rate would count images that are not there
+            assert speed.FULL.drawn % pipeline.recipe.batch_size == 0
+
+
+# --- what was measured --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """The file that is shipped."""
+    if not speed.FILE.exists():
+        pytest.skip("not measured yet: python -m lungseg_utils speed")
+    return read_json(speed.FILE)
+
+
+def test_our_pipelines_are_far_faster_than_the_articles(measured):
+    assert measured["pipelines"]["laptop"]["times"] >= 150
+    assert measured["pipelines"]["best"]["times"] >= 40
+
+
+def test_the_input_pipeline_does_not_make_the_net_wait(measured):
+    assert measured["step"]["ms"]["input"] * 2 <= measured["step"]["ms"]["training"]
+
+
+def test_the_shipped_figures_agree_with_each_other(measured):
+    assert list(measured["pipelines"]) == [pipeline.name for pipeline in speed.FULL.pipelines]
+    assert measured["step"]["traces"] <= 2
+    for one in measured["pipelines"].values():
+        assert one["gflops"] == pytest.approx(one["images_per_second"] * 6 * one["multiply_adds"] / 1e9, rel=0.01)
+        assert 0 < one["share"] < 1.5
