@@ -2,6 +2,8 @@
 # make test      run every test, the notebooks included
 # make lab       open JupyterLab
 # make notebooks make every .ipynb anew from its .py, executed
+# make measure   the figures of the README, on real X-rays   (DATA=/path/to/MontgomerySet)
+# make report    the README's tables and notebook 9 from these figures
 # Each sets up an environment of its own in .venv first, if it is not there. PYTHON=python3.12 chooses a Python.
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
 
-.PHONY: setup course test test-colab lab notebooks results lint clean
+.PHONY: setup course test test-colab lab notebooks results measure report lint clean
 
 setup: $(VENV)/.installed
 
@@ -40,6 +42,19 @@ notebooks: setup
 # The README's table: both courses are run and their figures kept in notebooks/results. DATA is the real set.
 results: setup
 	$(RUN) notebooks/build.py results --data "$(DATA)"
+
+# The figures of the README's other tables. An interrupted run goes on where it was.
+measure: setup
+	$(RUN) -m lungseg_utils crossval --data "$(DATA)" --recipe best --to lungseg_utils/measured
+	$(RUN) -m lungseg_utils crossval --data "$(DATA)" --recipe laptop --to lungseg_utils/measured
+	$(RUN) -m lungseg_utils curve --data "$(DATA)"
+	$(RUN) -m lungseg_utils choices --data "$(DATA)"
+	$(RUN) -m lungseg_utils speed
+
+# The README's tables and the figures of notebook 9, from what `make results` and `make measure` have kept.
+report: setup
+	$(RUN) notebooks/build.py readme
+	$(RUN) notebooks/build.py notebooks 09
 
 # The notebooks on the versions that Colab has, in an environment of their own.
 test-colab: .venv-colab/.installed

@@ -22,7 +22,7 @@ from lungseg_utils.splits import make_folds
 
 FILE = MEASURED / "curve.json"
 COUNTS = (5, 10, 25, 50, 110)
-FOLDS = (1, 2)  # whose test images score
+FOLDS = (1,)  # whose test images score
 STARTS = ("random", "drawings")
 SHORT = dataclasses.replace(DRAWINGS, name="curve", learning_rate=1e-3, epochs=15)
 """The shipped model's net and size; 15 passes over 110 X-rays, or as many steps over fewer."""

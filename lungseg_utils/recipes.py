@@ -26,7 +26,7 @@ class Recipe:
         epochs: passes over the training set at most.
         patience: epochs without a better validation loss before training stops early; `None` never stops.
         loss: `"dice_bce"` per image, or `"pooled_dice"` over the whole batch.
-        augment: whether training images are moved and relit at random.
+        augment: whether training images are moved, relit and shadowed at random.
         start: where the first weights come from: `"random"` draws them; `"drawings"` takes those of the shipped model,
             which was trained on drawings alone, at whatever image size. Filters, depth and channels must be its own.
     """

@@ -299,8 +299,8 @@ def measure_cores(cores: int, home: Path, plan: Plan = FULL) -> dict:
 def count_traces(model: keras.Model, recipe: Recipe, home: Path) -> int:
     """Count how often the training step of a new model is traced in two epochs with validation.
 
-    Once is enough. It is twice, both in the first step, where the first trace has to create variables: those of the
-    optimizer and of metrics that are given as functions.
+    Once is enough: `compile_model` makes the variables of the optimizer and of the metrics before the first step. What
+    is only made during a trace has to be traced again.
     """
     traces, train_step = [], model.train_step
 

@@ -89,7 +89,7 @@ for field in dataclasses.fields(LAPTOP)[1:]:
 # | `epochs` | how often every image is seen | time, in proportion |
 # | `patience` | when to stop if nothing improves | time |
 # | `loss` | what training makes smaller (notebook 6) | nothing |
-# | `augment` | whether images are moved and relit (notebook 4) | a little time, and more epochs to profit from it |
+# | `augment` | whether images are moved, relit and shadowed (notebook 4) | a little time, and more epochs to profit from it |
 # | `start` | where the first weights come from: drawn at `random`, or learned from `drawings` | nothing |
 #
 # There is a third recipe, `best`. Instead of random weights, it begins with those of the model that the course brings,
@@ -474,11 +474,11 @@ def compile_model(model, recipe, steps_per_epoch):
 
 
 # %% [markdown]
-# A metric can be handed over as a plain function; Keras then wraps it as we do, takes the mean over all images, but only
-# when the first step runs. `MeanMetricWrapper` does it at once. Why care? Before the first step, TensorFlow **traces** it:
-# it runs through the Python code once and notes every operation of the step. What comes to be during the trace (the
-# running mean of a metric, the two running means per weight that Adam keeps) makes it trace once more. For a network
-# that trains a few minutes, the seconds count.
+# A metric can be handed over as a plain function. Keras then wraps it as we do here, to take the mean over all images,
+# but only when the first step runs. `MeanMetricWrapper` does it at once. Why care? Before the first step, TensorFlow
+# **traces** it: it runs through the Python code once and notes every operation of the step. What comes to be during the
+# trace (the sums of a metric, the two running means per weight that Adam keeps) makes it trace once more. For a network
+# that trains for a few minutes, these seconds count.
 
 # %% [markdown]
 # Now with the recipe that you have chosen.
