@@ -89,7 +89,7 @@ for field in dataclasses.fields(LAPTOP)[1:]:
 # | `epochs` | how often every image is seen | time, in proportion |
 # | `patience` | when to stop if nothing improves | time |
 # | `loss` | what training makes smaller (notebook 6) | nothing |
-# | `augment` | whether images are moved, relit and shadowed (notebook 4) | a little time, and more epochs to profit from it |
+# | `augment` | whether images are moved, relit, shadowed (notebook 4) | a little time, and epochs to profit from it |
 # | `start` | where the first weights come from: drawn at `random`, or learned from `drawings` | nothing |
 #
 # There is a third recipe, `best`. Instead of random weights, it begins with those of the model that the course brings,
