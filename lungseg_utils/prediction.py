@@ -6,8 +6,10 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
+from scipy.special import logit
 
-import lungseg_utils.losses  # noqa: F401  (registers the losses under the names that model files use)
+import lungseg_utils.losses
+import lungseg_utils.unet  # noqa: F401  (both register what model files name)
 
 
 def load_model(path: Path) -> keras.Model:
@@ -61,7 +63,9 @@ def clean(mask: np.ndarray, parts: int = 1) -> np.ndarray:
 def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: float = 0.5) -> np.ndarray:
     """Turn the probabilities of one picture into clean masks at the X-ray's own size; taught in notebook 9.
 
-    The probabilities are enlarged first and cut after: the other way round gives outlines with stairs.
+    They are enlarged first and cut after: the other way round gives outlines with stairs. What is enlarged are their
+    log-odds, log(p / (1 - p)): a trained network's probabilities are nearly 0 or 1 on either side of the outline, whatever
+    its place between the two pixels is, and the log-odds still tell it.
 
     Args:
         probabilities: (size, size, masks) float32 in [0, 1].
@@ -73,8 +77,9 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
         (height, width, masks) uint8, 0 and 1.
     """
     count = probabilities.shape[-1]
+    log_odds = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
     masks = []
     for channel in range(count):
-        lung = cv2.resize(probabilities[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > threshold
+        lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > logit(threshold)
         masks.append(clean(lung, parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)

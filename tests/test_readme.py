@@ -7,7 +7,7 @@ import sys
 import pytest
 from shared import REPOSITORY
 
-from lungseg_utils import pretraining
+from lungseg_utils import crossval, pretraining
 
 sys.path.insert(0, str(REPOSITORY / "notebooks"))
 import build  # noqa: E402
@@ -34,6 +34,18 @@ def test_a_changed_figure_of_the_shipped_model_would_be_seen(tmp_path, monkeypat
     pretraining.write_json(changed, tmp_path / pretraining.SCORES)
     monkeypatch.setattr(pretraining, "PRETRAINED", tmp_path)
     assert build.readme(TEXT) != TEXT
+
+
+def test_a_changed_score_of_the_cross_validation_would_be_seen(tmp_path, monkeypatch):
+    for path in crossval.MEASURED.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(crossval, "MEASURED", tmp_path)
+    assert build.readme(TEXT) == TEXT
+    for name in ("crossval-best.csv", "choices.json", "curve.json", "speed.json"):
+        kept = (tmp_path / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(re.sub(r"\b0\.9\d+|\b\d+\.\d+", "0.5", kept), encoding="utf-8")
+        assert build.readme(TEXT) != TEXT, name
+        (tmp_path / name).write_text(kept, encoding="utf-8")
 
 
 def test_address_stands_in_badges_and_install_cells():
@@ -68,7 +80,7 @@ def test_links_lead_somewhere():
 
 def test_make_targets_named_in_the_readme_exist():
     targets = set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"`?\bmake (course|test-colab|test|lab|notebooks|results)\b", TEXT)) <= targets
+    assert set(re.findall(r"`?\bmake (course|test-colab|test|lab|notebooks|results|measure|report)\b", TEXT)) <= targets
 
 
 def test_times_in_words():

@@ -27,6 +27,7 @@ def test_the_article_to_the_letter():
         "patience": None,
         "loss": "pooled_dice",
         "augment": False,
+        "start": "random",
     }
 
 
