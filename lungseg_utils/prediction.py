@@ -64,8 +64,8 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     """Turn the probabilities of one picture into clean masks at the X-ray's own size; taught in notebook 9.
 
     They are enlarged first and cut after: the other way round gives outlines with stairs. What is enlarged are their
-    log-odds, log(p / (1 - p)): a trained network's probabilities are nearly 0 or 1 on either side of the outline, whatever
-    its place between the two pixels is, and the log-odds still tell it.
+    log-odds, log(p / (1 - p)): on either side of an outline the probabilities of a trained network are nearly 0 and 1,
+    wherever it runs between the two pixels; the log-odds still tell where.
 
     Args:
         probabilities: (size, size, masks) float32 in [0, 1].

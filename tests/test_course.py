@@ -41,7 +41,7 @@ def test_environment_wins_and_empty_means_drawn(tiny_set, monkeypatch, tmp_path)
 
 
 def test_wrong_choices_are_refused_and_nothing_is_kept(tmp_path):
-    with pytest.raises(ValueError, match="fast.*laptop, article"):
+    with pytest.raises(ValueError, match="fast.*laptop, best, article"):
         course.choose(recipe="fast")
     with pytest.raises(DatasetError, match="nowhere"):
         course.choose(data=str(tmp_path / "nowhere"))

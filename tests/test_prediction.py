@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -315,3 +316,30 @@ def test_evaluate_a_saved_model(saved, tiny, tmp_path):
     assert len(rows) == len(cases) * (3 if recipe.output_channels == 2 else 1)
     scores.write_scores(rows, tmp_path / "scores.csv")
     assert scores.format_summary(scores.summarise(scores.read_scores(tmp_path / "scores.csv")))
+
+
+def test_an_outline_between_two_pixels_is_found():
+    """The edge of a disc falls anywhere between the network's pixels, and the network is sure on either side of it."""
+    size, small, radius = 512, 32, 150.3
+    rows, columns = np.mgrid[:size, :size] + 0.5 - size / 2
+    true = (np.hypot(rows, columns) < radius).astype("uint8")
+    rows, columns = (np.mgrid[:small, :small] + 0.5) * size / small - size / 2
+    sure = 1 / (1 + np.exp((np.hypot(rows, columns) - radius) / 2.5))  # 0.04 and 0.96 half a pixel from the edge
+    found = prediction.to_masks(sure[..., None].astype("float32"), size, size)[..., 0]
+    between_probabilities = cv2.resize(sure, (size, size)) > 0.5
+    assert scores.dice(true, found) > 0.995
+    assert 1 - scores.dice(true, found) < 0.5 * (1 - scores.dice(true, between_probabilities))
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+def test_threshold_is_a_probability(threshold):
+    flat = np.full((4, 4, 1), 0.6, "float32")
+    assert prediction.to_masks(flat, 8, 8, threshold).any() == (0.6 > threshold)
+
+
+def test_certain_probabilities_have_finite_log_odds():
+    certain = np.zeros((4, 4, 1), "float32")
+    certain[:, :2] = 1
+    with np.errstate(all="raise"):
+        masks = prediction.to_masks(certain, 8, 8)[..., 0]
+    np.testing.assert_array_equal(masks, np.repeat([[1] * 4 + [0] * 4], 8, axis=0))

@@ -124,5 +124,5 @@ def test_recipes_cannot_be_changed():
 def test_finding_a_recipe():
     assert find_recipe("laptop") is LAPTOP and find_recipe("article") is ARTICLE
     assert all(name == recipe.name for name, recipe in RECIPES.items())
-    with pytest.raises(ValueError, match="no recipe named 'fast'.*laptop, article"):
+    with pytest.raises(ValueError, match="no recipe named 'fast'.*laptop, best, article"):
         find_recipe("fast")
