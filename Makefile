@@ -47,9 +47,9 @@ results: setup
 measure: setup
 	$(RUN) -m lungseg_utils crossval --data "$(DATA)" --recipe best --to lungseg_utils/measured
 	$(RUN) -m lungseg_utils crossval --data "$(DATA)" --recipe laptop --to lungseg_utils/measured
-	$(RUN) -m lungseg_utils curve --data "$(DATA)"
-	$(RUN) -m lungseg_utils choices --data "$(DATA)"
-	$(RUN) -m lungseg_utils speed
+	$(RUN) -m lungseg_utils curve --data "$(DATA)" --to lungseg_utils/measured
+	$(RUN) -m lungseg_utils choices --data "$(DATA)" --to lungseg_utils/measured
+	$(RUN) -m lungseg_utils speed --to lungseg_utils/measured
 
 # The README's tables and the figures of notebook 9, from what `make results` and `make measure` have kept.
 report: setup

@@ -107,21 +107,21 @@ def measure_choices(options: argparse.Namespace) -> None:
     """Measure what each of the article's choices costs, on real X-rays."""
     from lungseg_utils import choices
 
-    choices.measure_choices(options.data, course.home())
+    choices.measure_choices(options.data, course.home(), options.to / choices.FILE.name)
 
 
 def measure_curve(options: argparse.Namespace) -> None:
     """Measure how many real X-rays are needed, with and without a start from drawings."""
     from lungseg_utils import curve
 
-    curve.measure_curve(options.data, course.home())
+    curve.measure_curve(options.data, course.home(), options.to / curve.FILE.name)
 
 
 def measure_speed(options: argparse.Namespace) -> None:
     """Measure what training costs on this machine, beside the article's pipeline."""
     from lungseg_utils import speed
 
-    print(speed.format_speed(speed.measure_speed(course.home())))
+    print(speed.format_speed(speed.measure_speed(course.home(), options.to / speed.FILE.name)))
 
 
 def run_course(options: argparse.Namespace) -> None:
@@ -144,6 +144,17 @@ def millimetres(text: str) -> float:
     if not 0 < float(text) < float("inf"):
         raise ValueError(text)
     return float(text)
+
+
+def keep_figures(command: argparse.ArgumentParser) -> None:
+    """Add the option for where figures are kept: not where the course's own lie, unless that is asked for."""
+    command.add_argument(
+        "--to",
+        type=Path,
+        default=course.home() / "measured",
+        metavar="FOLDER",
+        help="for the figures (%(default)s; those that the course quotes lie in lungseg_utils/measured)",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -200,26 +211,23 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("crossval", help="cross-validate a recipe", description=cross_validate.__doc__)
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
     command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")
-    command.add_argument(
-        "--to",
-        type=Path,
-        default=course.home() / "measured",
-        metavar="FOLDER",
-        help="for the scores (%(default)s; the figures that the course quotes lie in lungseg_utils/measured)",
-    )
+    keep_figures(command)
     command.set_defaults(run=cross_validate)
 
     command = commands.add_parser(
         "choices", help="what the article's choices cost", description=measure_choices.__doc__
     )
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    keep_figures(command)
     command.set_defaults(run=measure_choices)
 
     command = commands.add_parser("curve", help="how many X-rays are needed", description=measure_curve.__doc__)
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    keep_figures(command)
     command.set_defaults(run=measure_curve)
 
     command = commands.add_parser("speed", help="what training costs", description=measure_speed.__doc__)
+    keep_figures(command)
     command.set_defaults(run=measure_speed)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)

@@ -17,7 +17,7 @@ from lungseg_utils.cases import Case
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
 SMALLER_IS_BETTER = ("assd_mm", "hd95_mm")
-TOLERANCE_MM = 2.0  # about as far as the outlines of two people differ
+TOLERANCE_MM = 2.0  # roughly as far as the outlines of two people may differ
 
 
 def dice(true: np.ndarray, predicted: np.ndarray) -> float:

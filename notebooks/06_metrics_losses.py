@@ -763,7 +763,7 @@ assert len(distances) == 10 and np.sum(distances <= 2) == 8
 # too far away. As a function:
 
 # %%
-TOLERANCE_MM = 2.0  # about as far as the outlines of two people differ
+TOLERANCE_MM = 2.0  # roughly as far as the outlines of two people may differ
 
 
 def nsd(distances, tolerance_mm=TOLERANCE_MM):
