@@ -36,6 +36,11 @@ def validated(data, tmp_path_factory):
     return crossval.cross_validate(TINY, data, home, home / "kept"), home
 
 
+def known(rows):
+    """The rows without what is NaN, which is not equal to itself: distances, because the drawn set has no spacing."""
+    return [{name: value for name, value in row.items() if value == value} for row in rows]
+
+
 def test_every_xray_is_scored_once_by_a_model_that_has_not_seen_its_patient(validated, data):
     rows, home = validated
     cases = find_cases(data)
@@ -56,7 +61,7 @@ def test_every_xray_is_scored_once_by_a_model_that_has_not_seen_its_patient(vali
 def test_rows_are_kept_with_all_that_is_known(validated):
     rows, home = validated
     kept = report.read_rows(home / "kept" / "crossval-tiny.csv")
-    assert kept == rows
+    assert known(kept) == known(rows)
     row = next(row for row in kept if row["id"] == "TINY_0003_1")
     assert (row["patient"], row["finding"], row["sex"], row["age"]) == ("TINY_0002_0", 1, "M", 23)
     about = pretraining.read_json(home / "kept" / "crossval-tiny.json")
@@ -69,7 +74,7 @@ def test_rows_are_kept_with_all_that_is_known(validated):
 def test_finished_folds_are_not_trained_again(validated, data, monkeypatch, tmp_path):
     rows, home = validated
     monkeypatch.setattr(crossval, "train", lambda *args, **more: pytest.fail("trained again"))
-    assert crossval.cross_validate(TINY, data, home, tmp_path) == rows
+    assert known(crossval.cross_validate(TINY, data, home, tmp_path)) == known(rows)
 
 
 def test_a_stop_between_folds_loses_nothing(validated, data, monkeypatch, tmp_path):
