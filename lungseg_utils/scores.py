@@ -17,7 +17,7 @@ from lungseg_utils.cases import Case
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
 SMALLER_IS_BETTER = ("assd_mm", "hd95_mm")
-TOLERANCE_MM = 2.0  # roughly as far as the outlines of two people may differ
+TOLERANCE_MM = 2.0  # our choice; always report it with the score
 
 
 def dice(true: np.ndarray, predicted: np.ndarray) -> float:

@@ -55,7 +55,7 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Opt
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
     """Give a model its optimizer, loss and metrics; taught in notebook 7."""
     loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
-    if recipe.loss == "pooled_dice":  # the article's: all four, soft or pooled, and ours beside them to compare
+    if recipe.loss == "pooled_dice":  # the article's four, and ours beside them to compare
         loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
         counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
     means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]

@@ -13,7 +13,8 @@
 # %% [markdown]
 # # 4 · From arrays to batches
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/04_tfdata.ipynb)
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/04_tfdata.ipynb)
 #
 # The X-rays are arrays, and each has its place in training, validation or test. A network does not take them as they
 # are: it wants floats, several pictures at a time, in a new order on every pass. This notebook builds the supply line
@@ -496,7 +497,8 @@ print("new", (grey + 0.6 * tf.maximum(0.9 - grey, 0)).numpy().round(2))
 # instance, is still to be seen, but fainter.
 #
 # All of it together, with eight random numbers. Two say where the centre lies, two how wide and how high the ellipse
-# is, and one each how soft, how thick and how white it is. The last one decides whether there is a shadow at all:
+# is, one how soft its edge is, one how thick it is (what part of the way a pixel goes), and one how white. The last one
+# decides whether there is a shadow at all:
 
 # %%
 SHADOWED = 0.5  # share of the pictures that get a white shadow

@@ -13,7 +13,8 @@
 # %% [markdown]
 # # 6 · Metrics and losses
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/06_metrics_losses.ipynb)
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/06_metrics_losses.ipynb)
 #
 # The network of notebook 5 gives a probability for each pixel. How good is that? A **metric** answers for people, a
 # **loss** answers for the training, which needs a number that it can make smaller. Both look simple, and both have
@@ -731,10 +732,10 @@ assert joined < larger
 #
 # ### How much of the outline is wrong?
 #
-# Two people who outline the same lung do not draw the same line either. Often they are one or two millimetres apart.
-# A prediction that stays as close as that to the truth cannot be called wrong: the next person might have drawn just
-# that line. So we ask another question: which share of both outlines is *near* the other one? How far "near" reaches is
-# a number that we choose, the **tolerance**. Here it is 2 mm.
+# Two people who outline the same lung do not draw the same line either. How far apart they are depends on the organ and
+# on the people; for these X-rays we know of no measurement. A difference as small as theirs is hard to call a mistake:
+# the next person might have drawn just that line. So we ask another question: which share of both outlines is *near*
+# the other one? How far "near" reaches is a number that we choose, the **tolerance**. We take 2 mm.
 #
 # This share is the **normalised surface distance**, short **NSD**, also known as *surface Dice* (Nikolov and others,
 # *J Med Internet Res* 23, 2021). It lies between 0 and 1, and 1 is best. Below are two lungs that are only one pixel
@@ -763,7 +764,7 @@ assert len(distances) == 10 and np.sum(distances <= 2) == 8
 # too far away. As a function:
 
 # %%
-TOLERANCE_MM = 2.0  # roughly as far as the outlines of two people may differ
+TOLERANCE_MM = 2.0  # our choice; always report it with the score
 
 
 def nsd(distances, tolerance_mm=TOLERANCE_MM):
@@ -796,7 +797,7 @@ assert nsd(between["moved by 3 px"], tolerance_mm=3.0) == 1
 
 # %% [markdown]
 # - NSD forgives what two people might disagree about: two pixels to the side, or one pixel too wide. The Dice
-#   coefficient takes points off for both, and more so for a small object.
+#   coefficient is lower for both, and more so for a small object.
 # - Beyond the tolerance it is strict at once: at three pixels, nearly all of the left and right edges counts as wrong.
 #   So an NSD is always reported with its tolerance, and two of them are compared only at the same one.
 # - It says *how much* of the outline is wrong, not *how far* off it is. The stray bar is small, so it costs little

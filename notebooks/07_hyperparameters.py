@@ -13,7 +13,8 @@
 # %% [markdown]
 # # 7 · Hyperparameters and compiling
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/07_hyperparameters.ipynb)
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/07_hyperparameters.ipynb)
 #
 # Data, network and loss are ready. Before training starts, a person has to choose some numbers that training does not
 # find by itself: how large the steps are, how many images a step looks at, how long to go on. They decide about hours
@@ -456,14 +457,14 @@ for recipe in (LAPTOP, ARTICLE):
 # `compile` ties a model to its optimizer, its loss and the metrics that are shown while it trains. Nothing is computed
 # yet.
 #
-# For the article's recipe we show the article's own metrics, soft and pooled as they are, and our hard Dice per image
-# beside them, so that the two can be compared in one table.
+# For the article's recipe we show the article's four metrics (Dice and IoU soft and pooled, recall and precision of
+# masks cut at 0.5), and our hard Dice per image beside them, so that all can be compared in one table.
 
 # %%
 def compile_model(model, recipe, steps_per_epoch):
     """Give a model its optimizer, loss and metrics."""
     loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
-    if recipe.loss == "pooled_dice":  # the article's: all four, soft or pooled, and ours beside them to compare
+    if recipe.loss == "pooled_dice":  # the article's four, and ours beside them to compare
         loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
         counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
     means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]
@@ -474,11 +475,12 @@ def compile_model(model, recipe, steps_per_epoch):
 
 
 # %% [markdown]
-# A metric can be handed over as a plain function. Keras then wraps it as we do here, to take the mean over all images,
-# but only when the first step runs. `MeanMetricWrapper` does it at once. Why care? Before the first step, TensorFlow
-# **traces** it: it runs through the Python code once and notes every operation of the step. What comes to be during the
-# trace (the sums of a metric, the two running means per weight that Adam keeps) makes it trace once more. For a network
-# that trains for a few minutes, these seconds count.
+# A metric can be handed over as a plain function. Keras then wraps it as we do here, to average over images (or over
+# batches, where a metric gives one number per batch), but only when the first step runs. `MeanMetricWrapper` does it at
+# once. Why care? Before the first step, TensorFlow **traces** it: it runs through the Python code once and notes every
+# operation of the step. If variables are created while it traces (the sums of a metric, the two running means per
+# weight that Adam keeps), it must trace a second time. For a network that trains for a few minutes, these seconds
+# count.
 
 # %% [markdown]
 # Now with the recipe that you have chosen.

@@ -13,7 +13,8 @@
 # %% [markdown]
 # # 9 · Predicting, and how far to trust it
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/09_predict.ipynb)
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/09_predict.ipynb)
 #
 # The network is trained and lies in a file. Now it has to prove itself: on X-rays that took no part in anything so
 # far, at their own size, lung by lung, and in millimetres. Then it meets a rival that has never seen a real X-ray, and
@@ -248,10 +249,11 @@ for way in (cut_then_enlarge, enlarge_then_cut):
 #
 # > **Predict.** Is the edge in the middle between the two pixels, or nearer to one of them?
 #
-# A trained network is sure nearly everywhere, so most neighbours across an edge look like 0 and 1, and the middle is
-# all that a straight line can find. But 0.999 is much more certain than 0.9: the odds are 999 to 1 and 9 to 1. The
-# logarithm of the odds, the **log-odds**, log(p / (1 - p)), keeps this difference. They are what the network computes
-# before the sigmoid, and they are 0 where p is 0.5. So we can draw the straight line between *them*:
+# Across an outline, the probabilities of a trained network rise from nearly 0 to nearly 1 within a pixel or two. If
+# both neighbours are close to these ends, a straight line always finds about the middle. But 0.999 is much more certain
+# than 0.9: the odds are 999 to 1 and 9 to 1. The logarithm of the odds, the **log-odds**, log(p / (1 - p)), keeps this
+# difference. They are what the network computes before the sigmoid, and they are 0 where p is 0.5. So we can draw the
+# straight line between *them*:
 
 # %%
 from scipy.special import logit  # the log-odds
@@ -263,8 +265,8 @@ for first, second in ((0.4, 0.6), (0.1, 0.999), (0.001, 0.9)):
 
 # %% [markdown]
 # A place of 0 is the first pixel, 1 the second one. Where the second is nearly certain and the first in doubt, the edge
-# is nearer to the first. Does it help on X-rays? Very small and very large probabilities are clipped, because the
-# log-odds of 0 and 1 are infinite.
+# is nearer to the first. On X-rays we have to measure it. Very small and very large probabilities are clipped, because
+# the log-odds of 0 and 1 are infinite.
 
 # %%
 def enlarge_log_odds(probabilities, height, width):
@@ -278,7 +280,8 @@ for way in (cut_then_enlarge, enlarge_then_cut, enlarge_log_odds):
     print(f"{way.__name__:17} mean Dice {np.mean(scores):.4f}")
 
 # %% [markdown]
-# Again it costs nothing. From here on we enlarge the log-odds.
+# Compare the last two lines. The gain is small, and on your few X-rays it may be missing. It was chosen on validation
+# X-rays of the real set (see "Scores that stand up"), and it takes hardly any time. From here on we enlarge log-odds.
 
 # %% [markdown]
 # ## Cleaning up
@@ -957,8 +960,9 @@ for name, value in sorted(stress.items(), key=lambda item: -item[1]["mean"]):
 # Your test set holds few X-rays. They come from one split, and one training was scored on them. Would another split
 # have said the same? And if a change of the recipe moves the mean Dice a little, is that an improvement, or chance? To
 # find out takes many trainings on real X-rays, more than a notebook has time for. They were run once, on the Montgomery
-# set, and their scores come with the course: numbers and IDs of X-rays, but no picture, because the real X-rays must
-# not be passed on. (For the same reason the trained models are left out.) This section reads these files.
+# set, and their scores come with the course, with the ID, finding, sex and age of each X-ray, but no picture, because
+# the real X-rays must not be passed on. (For the same reason the trained models are left out.) This section reads these
+# files.
 #
 # Two recipes are compared. `laptop` you know. `best` begins with the weights of the shipped model, which has learned
 # from drawings, and goes on with real X-rays. This is called **fine-tuning**. Where do the two recipes differ?
@@ -1046,7 +1050,7 @@ assert np.allclose((low, high), by_loop, atol=0.2 * (high - low)), "the two agre
 
 # %% [markdown]
 # > **Predict.** The five models of `best` share recipe and seed. They differ in the X-rays that trained and tested
-# > them. How far apart will the highest and the lowest mean of a fold be? More than the interval is wide?
+# > them. How far apart will the highest and the lowest mean of a fold be? Further apart than the interval is wide?
 
 # %%
 def draw_intervals(axes, values, places, **style):
@@ -1078,9 +1082,10 @@ figures.show(figure, "A dot chart of the mean Dice coefficient in each of five f
 #
 # The interval says how far other patients *from the same place* would move the mean. It says nothing about other
 # hospitals or other annotators. And cross-validation does not stop people from cheating without noticing: who tries
-# many recipes and keeps the one with the highest mean in this chart has chosen by the test X-rays. For `best`, the image
-# size, the number of epochs and the white shadows of notebook 4 were chosen by *validation* X-rays, those of the first
-# two folds. That is better, but not clean: they are test X-rays of other folds.
+# many recipes and keeps the one with the highest mean in this chart has chosen by the test X-rays. For `best`, the
+# image size, the number of epochs and the white shadows of notebook 4 were chosen by *validation* X-rays, those of the
+# first two folds, and that log-odds are enlarged by those of the first four. That is better, but not clean: they are
+# test X-rays of other folds.
 
 # %% [markdown]
 # ### The whole report
@@ -1108,7 +1113,8 @@ for measure, value in report.overall(tested["best"]).items():
 # lies below 1.
 #
 # One more caution: the drawings from which `best` starts follow the usual outline and the ranges of *all* X-rays of
-# this set, those that are tested here included (see "Where it breaks").
+# this set, those that are tested here included, and the drawing was improved by looking at mistakes on a third of the
+# patients (see "Where it breaks").
 #
 # ### Groups and failures
 #
@@ -1155,7 +1161,8 @@ for name, each in tested.items():
 # %% [markdown]
 # (The IDs are shortened: all begin with MCUCXR.) Ask of such a list: do both recipes fail on the same X-rays? Then
 # these may be hard, or their masks doubtful. Are most of them in one fold? Then one model may be weak. Are most in one
-# group of patients? If you have the set, look at each of them as in "The worst cases".
+# group of patients? If you have the set, train a model (the
+# command stands at the end of this section) and look at each of them as in "The worst cases".
 #
 # ### X-ray by X-ray
 #
@@ -1184,21 +1191,24 @@ print(f"best is better on {np.sum(gains > 0)} of {len(gains)} X-rays")
 # %% [markdown]
 # Both recipes were tested on the same X-rays, so we subtract X-ray by X-ray, and put the interval around the
 # *differences*. An X-ray that is hard for both then counts neither for nor against one of them. Such a **paired**
-# comparison can show smaller differences than two separate intervals can. If its interval does not contain 0, the
-# better recipe would probably be the better one for other patients of this hospital, too.
+# comparison can show smaller differences than two separate intervals can. If its interval does not contain 0, these
+# trained models would probably keep their order on other patients from the same place. The interval knows nothing of
+# the seed: the next section shows how much that can change.
 
 # %% [markdown]
 # ### What the article's choices cost
 #
-# The article's recipe differs from `laptop` in many numbers at once. Which of them matter? Each was put alone into a
-# short training of the laptop recipe, the **reference**, which was then scored on the test X-rays of fold 1. "All
-# together" is the article's recipe at the size that a computer without a GPU can train. "Padded" is a question of our
-# own: both recipes squash an X-ray to a square; here it keeps its shape, and black bars make it square.
+# The article's recipe differs from `laptop` in many numbers at once. Which of them matter? One at a time was put into a
+# short training of the laptop recipe, the **reference**, and scored on the test X-rays of fold 1. (Learning rate,
+# schedule and optimizer go together; net and picture are enlarged only as far as fits.) "All together" is the article's
+# recipe, with its own number of epochs, at the size that a computer without a GPU can train. "Padded" is a question of
+# our own: both recipes squash an X-ray to a square; here it keeps its shape, and black bars make it square.
 
 # %%
 measured = read_json(MEASURED / "choices.json")
 trainings = [*measured["rows"], {"name": "padded", "note": "instead of squashed", **measured["padded"]}]
-print(f"{measured['recipe']['epochs']} epochs each, {trainings[0]['dice']['n']} test X-rays of {measured['data']}\n")
+epochs, count = measured["recipe"]["epochs"], trainings[0]["dice"]["n"]
+print(f"{epochs} epochs each (all together: the article's), {count} test X-rays of {measured['data']}\n")
 for row in trainings:
     print(f"{row['name']}{': ' if row['note'] else ''}{row['note']}")
 
@@ -1242,11 +1252,13 @@ for row in trainings:
 #
 # ### Four scales for the same masks
 #
-# Notebook 6 told soft from hard, and pooled from per image. That makes four kinds of Dice. The article reports "soft
-# pooled", we report "hard per image". Here are all four, for the reference and for "all together".
+# Notebook 6 told soft from hard, and pooled from per image. That makes four kinds of Dice. The article reports a soft
+# Dice pooled over batches of two; here all test X-rays are one batch. We report "hard per image". Here are all four,
+# for the reference and for "all together", at the network's size and without cleaning, so that the last column differs
+# a little from the table above.
 #
-# > **Predict.** For which of the two trainings will soft and hard lie further apart? And which differ less, pooled and
-# > per image, or soft and hard?
+# > **Predict.** For which of the two trainings will soft and hard lie further apart? And which gap is smaller: between
+# > pooled and per image, or between soft and hard?
 
 # %%
 scales = ("soft pooled", "soft per image", "hard pooled", "hard per image")
@@ -1303,8 +1315,8 @@ print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['othe
 #
 # ### How many real X-rays are needed?
 #
-# Somebody has to outline the lungs of each real X-ray by hand. How many are needed? A network like the shipped one was
-# trained on a few real X-rays, then on more and more, always for the same number of steps: once from random weights,
+# Somebody has to outline the lungs of each real X-ray by hand. How many are needed? Networks like the shipped one were
+# trained separately on 5, 10, 25, 50 and 110 real X-rays, each for the same number of steps: once from random weights,
 # and once from the weights that were learned from drawings. All were scored on the same test X-rays, those of fold 1.
 #
 # > **Predict.** With how many real X-rays will the start from drawings help most? Is there a number from which on it
@@ -1336,14 +1348,20 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # the start makes no difference from there on.
 #
 # On a logarithmic axis equal distances are equal *factors*: see whether each doubling of the X-rays brings less than
-# the one before. Each point is a single training. A small step up or down between neighbours may be chance.
+# the one before. Each point is a single training: a small step up or down between neighbours may be chance. And all
+# trainings are short, with the learning rate of fine-tuning. A random start might catch up with more steps, so that a
+# part of the lead is a lead in time.
 #
-# The trainings of this section can be repeated with the real set at hand; without a GPU they take hours. `curve` and
-# `choices` in place of `crossval` measure the other tables:
+# The trainings of this section can be repeated with the real set at hand; without a GPU they take about two hours. From
+# the folder of the course (with conda, `python` in place of `.venv/bin/python`):
 #
 # ```
-# python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
+# .venv/bin/python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
+# .venv/bin/python -m lungseg_utils curve --data data/MontgomerySet
+# .venv/bin/python -m lungseg_utils choices --data data/MontgomerySet
 # ```
+#
+# The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/measured`.
 
 # %% [markdown]
 # ## Your own X-ray
