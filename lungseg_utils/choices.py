@@ -140,8 +140,8 @@ def scales(run: Path, cases: Sequence[Case], ids: Sequence[str], home: Path) -> 
     """The same predictions of both lungs merged, on four scales.
 
     `soft pooled` is the article's kind: probabilities, all images taken as one picture. `hard pooled` cuts at 0.5
-    first, `soft per image` is the mean over images of the soft one, and `hard per image` is what the course reports; all
-    at the network's size.
+    first, `soft per image` is the mean over images of the soft one, and `hard per image` is what the course reports;
+    all at the network's size.
     """
     model = load_model(run / "best.keras")
     arrays = load_arrays(list(cases), model.input_shape[1], home / "cache").part(list(ids))

@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 4 · From arrays to batches
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/04_tfdata.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/04_tfdata.ipynb)
 #
 # The X-rays are arrays, and each has its place in training, validation or test. A network does not take them as they
 # are: it wants floats, several pictures at a time, in a new order on every pass. This notebook builds the supply line

@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 6 · Metrics and losses
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/06_metrics_losses.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/06_metrics_losses.ipynb)
 #
 # The network of notebook 5 gives a probability for each pixel. How good is that? A **metric** answers for people, a
 # **loss** answers for the training, which needs a number that it can make smaller. Both look simple, and both have

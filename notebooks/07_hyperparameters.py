@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 7 · Hyperparameters and compiling
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/07_hyperparameters.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/07_hyperparameters.ipynb)
 #
 # Data, network and loss are ready. Before training starts, a person has to choose some numbers that training does not
 # find by itself: how large the steps are, how many images a step looks at, how long to go on. They decide about hours

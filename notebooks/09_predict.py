@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 9 · Predicting, and how far to trust it
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/09_predict.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/09_predict.ipynb)
 #
 # The network is trained and lies in a file. Now it has to prove itself: on X-rays that took no part in anything so
 # far, at their own size, lung by lung, and in millimetres. Then it meets a rival that has never seen a real X-ray, and
@@ -722,7 +721,7 @@ for name, result in results.items():
 # - *Both have seen drawings only, and these are drawings:* both know this kind. The shipped one was trained on more.
 # - *Both have seen drawings only, and these are real:* neither has seen a real X-ray before. If they find lungs all the
 #   same, the next section explains why that is possible.
-# - *Yours has seen X-rays of this very set:* it knows this hospital's pictures, and how its annotators draw. The other
+# - *Yours has seen X-rays of this very set:* it knows the pictures of this place, and how its annotators draw. The other
 #   knows neither. The gap is what such knowledge is worth here. In another hospital it may be worth nothing.
 #
 # Where do they go wrong? The X-rays on which one of the two has its lowest scores, for both:
@@ -1004,7 +1003,7 @@ assert len({(patient, fold) for _, patient, fold in where}) == len({patient for 
 print(f"{len(where)} X-rays, each tested once; no patient is in two folds")
 
 # %% [markdown]
-# Now every X-ray counts in one mean. How far may this mean be off? With *other* patients of that hospital it would be
+# Now every X-ray counts in one mean. How far may this mean be off? With *other* patients of that place it would be
 # another one. We do not have them. But we can draw from the patients that we have, as many as there are, and put each
 # one back after it was drawn: some then count twice or three times, others not at all. The mean of such a draw differs
 # a little from ours. We repeat this 1,000 times, leave out the 25 lowest and the 25 highest means, and see how far the
