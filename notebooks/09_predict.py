@@ -721,8 +721,8 @@ for name, result in results.items():
 # - *Both have seen drawings only, and these are drawings:* both know this kind. The shipped one was trained on more.
 # - *Both have seen drawings only, and these are real:* neither has seen a real X-ray before. If they find lungs all the
 #   same, the next section explains why that is possible.
-# - *Yours has seen X-rays of this very set:* it knows the pictures of this place, and how its annotators draw. The other
-#   knows neither. The gap is what such knowledge is worth here. In another hospital it may be worth nothing.
+# - *Yours has seen X-rays of this very set:* it knows the pictures of this place, and how its annotators draw. The
+#   other knows neither. The gap is what such knowledge is worth here. In another hospital it may be worth nothing.
 #
 # Where do they go wrong? The X-rays on which one of the two has its lowest scores, for both:
 
