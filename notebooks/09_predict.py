@@ -27,7 +27,7 @@
 # - report scores with their spread, and look at the worst cases
 # - compare with a baseline, choose a threshold honestly, and look into groups of patients
 # - explain why a network that was trained on drawings can segment real X-rays, and find out where it breaks
-# - cross-validate, put an interval around a mean, and tell an effect from chance
+# - cross-validate, and put an interval around a mean
 # - segment an X-ray file of your own, and say what such a result does not prove
 #
 # **Time on two cores:** about half a minute
@@ -1192,126 +1192,9 @@ print(f"best is better on {np.sum(gains > 0)} of {len(gains)} X-rays")
 # *differences*. An X-ray that is hard for both then counts neither for nor against one of them. Such a **paired**
 # comparison can show smaller differences than two separate intervals can. If its interval does not contain 0, these
 # trained models would probably keep their order on other patients from the same place. The interval knows nothing of
-# the seed: the next section shows how much that can change.
+# the seed: each recipe was trained with one.
 
 # %% [markdown]
-# ### What the article's choices cost
-#
-# The article's recipe differs from `laptop` in many numbers at once. Which of them matter? One at a time was put into a
-# short training of the laptop recipe, the **reference**, and scored on the test X-rays of fold 1. (Learning rate,
-# schedule and optimizer go together; net and picture are enlarged only as far as fits.) "All together" is the article's
-# recipe, with its own number of epochs, at the size that a computer without a GPU can train. "Padded" is a question of
-# our own: both recipes squash an X-ray to a square; here it keeps its shape, and black bars make it square.
-
-# %%
-measured = read_json(MEASURED / "choices.json")
-trainings = [*measured["rows"], {"name": "padded", "note": "instead of squashed", **measured["padded"]}]
-epochs, count = measured["recipe"]["epochs"], trainings[0]["dice"]["n"]
-print(f"{epochs} epochs each (all together: the article's), {count} test X-rays of {measured['data']}\n")
-for row in trainings:
-    print(f"{row['name']}{': ' if row['note'] else ''}{row['note']}")
-
-# %% [markdown]
-# > **Predict.** Which choice costs most? Which costs nothing, or helps? And how far off will "other seed" be, where
-# > nothing but chance differs?
-
-# %%
-chance = max(abs(row["difference"]["mean"]) for row in trainings if row["name"].startswith("reference"))
-far = max(min(row["difference"]["low"] for row in trainings) - 0.002, -0.03)
-figure, axes = figures.new_figure(width=7, height=3.8)
-axes[0, 0].axvspan(-chance, chance, color="0.85")
-draw_intervals(axes[0, 0], [row["difference"] for row in trainings], range(len(trainings)), marker="o")
-for place, row in enumerate(trainings):
-    if row["difference"]["mean"] < far:
-        axes[0, 0].text(far, place, f" far to the left, at {row['difference']['mean']:.2f}", va="center", fontsize=9)
-axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, None), yticks=range(len(trainings)),
-               yticklabels=[row["name"] for row in trainings])
-axes[0, 0].invert_yaxis()
-figures.show(figure, "A dot chart with a row for each changed choice: its difference from the reference with a "
-             "whisker, and a grey band around zero, as wide as another seed's difference; what is too far off is a "
-             "number.")
-
-# %%
-print(f"{'':36}   Dice  worst   seconds  difference (95 % interval)")
-for row in trainings:
-    seconds = f"{row['seconds']:.0f}" if "seconds" in row else ""
-    mean, low, high = (row["difference"][key] for key in ("mean", "low", "high"))
-    print(f"{row['name']:36} {row['dice']['mean']:.4f} {row['dice']['worst']:.4f} {seconds:>8}  "
-          f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
-
-# %% [markdown]
-# How to read it:
-#
-# - The whisker says what other *patients* would change, the grey band what another *seed* did change. Take a choice
-#   seriously if its whisker does not reach 0 *and* its dot lies well outside the band. One other seed is a poor measure
-#   of chance: a dot near the edge of the band says nothing.
-# - The differences need not add up to that of "all together". A choice may do no harm alone, and harm beside another.
-# - The trainings are short. A choice that only makes learning slower would cost less in a long one.
-# - Look at the seconds as well. A little more Dice can cost many times the work.
-#
-# ### Four scales for the same masks
-#
-# Notebook 6 told soft from hard, and pooled from per image. That makes four kinds of Dice. The article reports a soft
-# Dice pooled over batches of two; here all test X-rays are one batch. We report "hard per image". Here are all four,
-# for the reference and for "all together", at the network's size and without cleaning, so that the last column differs
-# a little from the table above.
-#
-# > **Predict.** For which of the two trainings will soft and hard lie further apart? And which gap is smaller: between
-# > pooled and per image, or between soft and hard?
-
-# %%
-scales = ("soft pooled", "soft per image", "hard pooled", "hard per image")
-print(f"{'':14}" + "".join(f"{scale:>16}" for scale in scales))
-for name, value in measured["scales"].items():
-    print(f"{name:14}" + "".join(f"{value[scale]:16.4f}" for scale in scales))
-
-# %% [markdown]
-# Within a row, all four numbers describe the *same* predictions. Soft is lower than hard where a network is right but
-# not sure, as after too short a training. So two rows may be far apart on one scale and close together on another.
-# Never compare a number of one column with a number of another.
-#
-# ### What a validation score is worth
-#
-# During training, `best.keras` keeps the weights with the lowest loss *on the validation X-rays*. `last.keras` keeps
-# those of the last epoch, which nobody chose. Both were scored, for the reference.
-#
-# > **Predict.** On which X-rays will the best weights be further ahead of the last ones, on those for validation or on
-# > those for testing?
-
-# %%
-print("mean Dice        validation      test")
-for weights in ("best", "last"):
-    val_dice, test_dice = (measured["checkpoint"][f"{weights}, {part}"]["mean"] for part in ("val", "test"))
-    print(f"{weights} weights {val_dice:15.4f} {test_dice:9.4f}")
-
-# %% [markdown]
-# Compare the two rows within a column; between the columns, the X-rays differ as well. If the best weights are ahead by
-# more on validation than on test, then the surplus belongs to the choice: this epoch happened to suit the validation
-# X-rays. That is why a score on validation, such as the article's, is no test. With so few X-rays expect small
-# differences here, in either direction.
-#
-# ### What a leak is worth
-#
-# The article's split has some patients in training *and* in test (notebook 3). The reference was trained twice: on that
-# split, and on the same one without the training and validation X-rays of those patients.
-#
-# > **Predict.** How will the scores of these patients' test X-rays change when the network has not met the patients
-# > before? And those of the other test X-rays?
-
-# %%
-leak = measured["leak"]
-print("test X-ray   patient in training   patient not in training")
-for case_id in leak["ids"]:
-    known, unknown = (leak[name]["dice"][case_id] for name in ("leaking", "clean"))
-    print(f"{case_id.split('_', 1)[1]:12} {known:19.4f} {unknown:25.4f}")
-print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['others']:25.4f}")
-
-# %% [markdown]
-# These are very few X-rays, too few for an interval. The last row shows how much the two trainings differ for reasons
-# that have nothing to do with the leak: fewer X-rays, in another order. A change that is not clearly larger proves
-# nothing. And whether a leak raises the score or not: a test on known patients cannot say how the network works on new
-# ones.
-#
 # ### How many real X-rays are needed?
 #
 # Somebody has to outline the lungs of each real X-ray by hand. How many are needed? Networks like the shipped one were
@@ -1357,7 +1240,6 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # ```
 # .venv/bin/python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
 # .venv/bin/python -m lungseg_utils curve --data data/MontgomerySet
-# .venv/bin/python -m lungseg_utils choices --data data/MontgomerySet
 # ```
 #
 # The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/measured`.

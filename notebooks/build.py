@@ -245,27 +245,6 @@ def groups_table() -> str:
     return f"{report.group_table(rows)}\n\n{text}"
 
 
-def choices_table() -> str:
-    """The README's table of what the article's choices cost."""
-    from lungseg_utils import report
-
-    kept = measured("choices")
-    lines = []
-    for row in [*kept["rows"], {"name": "padded instead of squashed", "note": "", **kept["padded"]}]:
-        dice, change = row["dice"], row["difference"]
-        lines.append(
-            [
-                f"{row['name']} ({row['note']})" if row["note"] else row["name"],
-                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
-                f"{dice['worst']:.4f}",
-                f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})",
-                f"{row['seconds'] / kept['rows'][0]['seconds']:.1f}" if "seconds" in row else "",
-            ]
-        )
-    head = ["changed", "hard Dice, mean ± SD", "worst", "difference (95 % interval)", "time, of the reference's"]
-    return report.markdown_table(head, lines)
-
-
 def curve_table() -> str:
     """The README's table of real X-rays needed."""
     from lungseg_utils import report
@@ -368,7 +347,6 @@ def readme(text: str) -> str:
         "crossval": crossval_table,
         "groups": groups_table,
         "curve": curve_table,
-        "choices": choices_table,
         "speed": speed_table,
         "unseen": unseen_table,
         "parts": parts_table,

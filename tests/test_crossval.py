@@ -274,12 +274,6 @@ def test_ten_real_xrays_are_nearly_enough_after_drawings():
     assert mean["drawings", 5] > mean["random", 5]
 
 
-def test_kept_table_of_choices_is_that_of_today():
-    kept_rows = pretraining.read_json(choices.FILE)["rows"]
-    assert [row["name"] for row in kept_rows] == [choice.name for choice in choices.CHOICES]
-    assert pretraining.read_json(choices.FILE)["recipe"] == json.loads(json.dumps(dataclasses.asdict(choices.SHORT)))
-
-
 def test_what_is_kept_holds_figures_and_no_pictures():
     for path in crossval.MEASURED.iterdir():
         assert path.suffix in {".csv", ".json"} and path.stat().st_size < 200_000
