@@ -27,7 +27,7 @@
 # - imitate what is rare in your pictures, and say what the imitation lacks
 # - measure which step of a pipeline costs time, before making it faster
 #
-# **Time on two cores:** about 20 seconds
+# **Time on two cores:** about half a minute
 #
 # **Needs:** the split of notebook 3 (made here if it is missing). **Leaves behind:** nothing.
 
@@ -459,9 +459,9 @@ assert np.all(np.diff(many, axis=1) >= 0)  # lighter stays lighter
 # We can lay something white over the X-rays that we have. Under it we still know where the lung is.
 #
 # An ellipse will do as a first shape. Measure x and y from its centre, x in half widths and y in half heights. Then
-# $x^2 + y^2$ is 0 in the centre, 1 on the edge, and larger outside. So $1 - x^2 - y^2$ is positive inside and negative
-# outside. The **sigmoid**, $1 / (1 + e^{-v})$, turns any number $v$ into one between 0 and 1. If we divide by a small
-# number first, the step at the edge is steep; if we divide by a larger one, it is soft.
+# `x**2 + y**2` is 0 in the centre, 1 on the edge, and larger outside. So `1 - x**2 - y**2` is positive inside and
+# negative outside. The **sigmoid**, `1 / (1 + exp(-v))`, turns any number `v` into one between 0 and 1. If we divide by
+# a small number first, the step at the edge is steep; if we divide by a larger one, it is soft.
 #
 # > **Predict.** Below, columns 1 and 5 of the middle row lie exactly on the edge (the first column is 0). Which number
 # > will stand there in the sharp ellipse, and which in the soft one?
