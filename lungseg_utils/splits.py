@@ -87,7 +87,7 @@ def _deal(cases: Sequence[Case], parts: int, seed: int) -> list[list[str]]:
 def article_split(ids: Sequence[str]) -> dict[str, list[str]]:
     """Split IDs at random as the article does: 10 % each for validation and test, seed 42, patients ignored.
 
-    Kept to show what it leaks (notebook 3), and what that is worth (notebook 9).
+    Kept to show what it leaks (notebook 3); `choices.leak` measures what that is worth.
 
     Args:
         ids: of all cases.

@@ -244,15 +244,15 @@ for way in (cut_then_enlarge, enlarge_then_cut):
 # ### Enlarge what?
 #
 # Enlarging puts values *between* two pixels, on a straight line from one to the other. The outline is where this line
-# crosses 0.5. Take two neighbours across the edge of a lung, one with probability 0.1, the other with 0.999.
+# crosses 0.5. Take two neighbours across the edge of a lung, one with probability 1 in 10, the other with 999 in 1,000.
 #
 # > **Predict.** Is the edge in the middle between the two pixels, or nearer to one of them?
 #
 # Across an outline, the probabilities of a trained network rise from nearly 0 to nearly 1 within a pixel or two. If
-# both neighbours are close to these ends, a straight line always finds about the middle. But 0.999 is much more certain
-# than 0.9: the odds are 999 to 1 and 9 to 1. The logarithm of the odds, the **log-odds**, log(p / (1 - p)), keeps this
-# difference. They are what the network computes before the sigmoid, and they are 0 where p is 0.5. So we can draw the
-# straight line between *them*:
+# both neighbours are close to these ends, a straight line always finds about the middle. But 999 in 1,000 is much more
+# certain than 9 in 10: the odds are 999 to 1 and 9 to 1. The logarithm of the odds, the **log-odds**, log(p / (1 - p)),
+# keeps this difference. They are what the network computes before the sigmoid, and they are 0 where p is 0.5. So we can
+# draw the straight line between *them*:
 
 # %%
 from scipy.special import logit  # the log-odds
