@@ -30,7 +30,7 @@
 # - cross-validate, and put an interval around a mean
 # - segment an X-ray file of your own, and say what such a result does not prove
 #
-# **Time on two cores:** about half a minute
+# **Time on two cores:** about 1 minute
 #
 # **Needs:** the trained model of notebook 8 (it is trained if it is missing, which takes some minutes). Real X-rays are
 # used where they are at hand. **Leaves behind:** `scores.csv` in the run folder.
