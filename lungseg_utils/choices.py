@@ -1,4 +1,4 @@
-"""What each of the article's choices costs: one at a time, and all together (notebook 9).
+"""What each of the article's choices costs: one at a time, and all together.
 
 The article's own run takes hours without a GPU. Here its choices are put, one by one, into a short training of the
 laptop recipe, on the first fold of the cross-validation; all of them together train at the size that fits. The full run

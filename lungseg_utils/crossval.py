@@ -1,4 +1,4 @@
-"""Cross-validation: every X-ray is tested once, by a model that has seen nothing of its patient (notebook 9).
+"""Cross-validation: every X-ray is tested once, by a model trained on no X-ray of its patient (notebook 9).
 
 `python -m lungseg_utils crossval --data REAL` trains five folds of a recipe and keeps, in `measured/`, a row of scores
 per X-ray and lung, and how they were made. Neither holds a picture.
@@ -52,10 +52,9 @@ def score_run(
     folder: Path, cases: Sequence[Case], arrays: Arrays, ids: Sequence[str], weights: str = "best.keras"
 ) -> list[dict]:
     """Score weights of a run folder on the named cases: rows of `score_case`, with the patient besides."""
-    chosen = [{case.id: case for case in cases}[name] for name in ids]
-    patients = {case.id: case.patient for case in chosen}
-    rows = evaluate(load_model(folder / weights), chosen, arrays.part(ids).images)
-    return [{"patient": patients[row["id"]], **row} for row in rows]
+    by_id = {case.id: case for case in cases}
+    rows = evaluate(load_model(folder / weights), [by_id[name] for name in ids], arrays.part(ids).images)
+    return [{"patient": by_id[row["id"]].patient, **row} for row in rows]
 
 
 def cross_validate(recipe: Recipe, data: Path, home: Path, measured: Path = MEASURED) -> list[dict]:

@@ -73,9 +73,9 @@ def spread(rows: Sequence[dict], measure: str) -> dict[str, float]:
     }
 
 
-def overall(rows: Sequence[dict], lung: str = "both") -> dict[str, dict[str, float]]:
-    """`spread` of every measure, for one lung or for `both` merged."""
-    rows = [row for row in rows if row["lung"] == lung]
+def overall(rows: Sequence[dict]) -> dict[str, dict[str, float]]:
+    """`spread` of every measure, of both lungs merged."""
+    rows = [row for row in rows if row["lung"] == "both"]
     return {measure: spread(rows, measure) for measure in MEASURES}
 
 
@@ -95,9 +95,10 @@ def groups(rows: Sequence[dict]) -> dict[str, list[dict]]:
     return {name: part for name, part in parts.items() if part}
 
 
-def failures(rows: Sequence[dict], below: float = FAILURE) -> list[dict]:
-    """Rows of both lungs merged whose Dice coefficient is below a limit, the worst first."""
-    return sorted((row for row in rows if row["lung"] == "both" and row["dice"] < below), key=lambda row: row["dice"])
+def failures(rows: Sequence[dict]) -> list[dict]:
+    """Rows of both lungs merged whose Dice coefficient is below `FAILURE`, the worst first."""
+    failed = [row for row in rows if row["lung"] == "both" and row["dice"] < FAILURE]
+    return sorted(failed, key=lambda row: row["dice"])
 
 
 def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
