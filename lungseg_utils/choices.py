@@ -1,7 +1,7 @@
 """What each of the article's choices costs: one at a time, and all together.
 
-The article's own run takes hours without a GPU. Here its choices are put, one by one, into a short training of the
-laptop recipe, on the first fold of the cross-validation; all of them together train at the size that fits. The full run
+The article's own run takes hours without a GPU. Here its choices are put, one by one, into the laptop recipe, with
+several seeds on the first fold of the cross-validation; all of them together train at the size that fits. The full run
 is `python -m lungseg_utils crossval --recipe article --data REAL`, for a GPU.
 """
 
@@ -22,47 +22,54 @@ from lungseg_utils.recipes import ARTICLE, LAPTOP, Recipe
 from lungseg_utils.report import bootstrap_interval, spread
 from lungseg_utils.scores import dice
 from lungseg_utils.splits import article_split, make_folds, shared_patients
+from lungseg_utils.training import model_for
+from lungseg_utils.unet import multiply_adds
 
 FILE = MEASURED / "choices.json"
-SHORT = dataclasses.replace(LAPTOP, name="short", epochs=20, patience=None)
-"""The reference: the laptop recipe with half of its epochs, every one of them used."""
+SHORT = dataclasses.replace(LAPTOP, name="short", patience=None)
+"""The reference: the laptop recipe, with every one of its epochs used."""
+SEEDS = (SEED, SEED + 1, SEED + 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One training of the table: its name, and how it differs from `SHORT`."""
+    """A row of the table: its name, how it differs from `SHORT`, and the seeds of its trainings."""
 
     name: str
     recipe: Recipe
-    seed: int = SEED
     note: str = ""
+    seeds: tuple[int, ...] = SEEDS
+    padded: bool = False  # X-rays keep their shape
 
 
-def _with(name: str, note: str = "", **changes: object) -> Choice:
-    return Choice(name, dataclasses.replace(SHORT, **changes), note=note)
+def _with(name: str, note: str = "", seeds: tuple[int, ...] = SEEDS, **changes: object) -> Choice:
+    return Choice(name, dataclasses.replace(SHORT, **changes), note, seeds)
 
 
 CHOICES = [
     Choice("reference", SHORT),
-    Choice("reference, other seed", SHORT, seed=SEED + 1, note="how much is chance"),
     _with(
         "learning rate 1e-5, plateau, Adam",
         learning_rate=ARTICLE.learning_rate,
         schedule=ARTICLE.schedule,
         weight_decay=ARTICLE.weight_decay,
     ),
-    _with("batch of 2", batch_size=ARTICLE.batch_size),
+    _with("batch of 2", seeds=SEEDS[:2], batch_size=ARTICLE.batch_size),
     _with("batch normalisation momentum 0.99", batch_norm_momentum=ARTICLE.batch_norm_momentum),
-    _with("larger net", "16 base filters; the article has 64", base_filters=16),
-    _with("larger picture", "256 px; the article has 512", image_size=256),
+    _with("larger net", "16 base filters; the article has 64", SEEDS[:2], base_filters=16),
+    _with("larger picture", "256 px; the article has 512", SEEDS[:1], image_size=256),
     _with("three colour channels", input_channels=ARTICLE.input_channels),
     _with("both lungs in one mask", output_channels=ARTICLE.output_channels),
     _with("no augmentation", augment=ARTICLE.augment),
     _with("Dice loss pooled over the batch", loss=ARTICLE.loss),
     Choice(
+        "padded", SHORT, "black bars keep the shape of the X-ray; all other rows squash it, as the article", padded=True
+    ),
+    Choice(
         "all together",
         dataclasses.replace(ARTICLE, name="short", image_size=128, base_filters=16),
-        note="128 px and 16 base filters; the article has 512 and 64",
+        "the article's recipe with 128 px and 16 base filters; it has 512 and 64",
+        SEEDS[:1],
     ),
 ]
 
@@ -74,63 +81,101 @@ def measure_choices(data: Path, home: Path, path: Path = FILE, choices: Sequence
         data: folder of the real X-rays.
         home: folder for runs and cached arrays.
         path: of the JSON file that is written.
-        choices: the first is the reference that the others are compared with.
+        choices: the first is the reference that the others are compared with; its seeds include theirs.
 
     Returns:
-        Content of the file. `rows`: `spread` of the Dice coefficient of both lungs at the file's own size on the test
-        images of fold 1, and its `difference` from the reference, image by image, with an interval over patients.
-        `checkpoint`, `scales`, `leak` and `padded`: see the functions of those names.
+        Content of the file. `rows`: see `compare`; `made`: how the runs of the row came about; `work`: multiply-adds of
+        all training steps, as a multiple of the reference's. `checkpoint`, `scales` and `leak`: see the functions of
+        those names.
 
     Raises:
         DatasetError: the folder is not a data set.
     """
     cases = find_cases(data)
     split = make_folds(cases, SEED)[0]
-    rows, runs, scored = [], [], []
+    rows, runs, reference = [], {}, {}
     for choice in choices:
         print(f"{choice.name}:", flush=True)
-        arrays = load_arrays(cases, choice.recipe.image_size, home / "cache")
-        runs.append(train_once(choice.recipe, arrays, split, home / "runs" / "choices", choice.seed))
-        scored.append(_both(score_run(runs[-1], cases, arrays, split["test"])))
-        rows.append(
-            {
-                "name": choice.name,
-                "note": choice.note,
-                "seconds": read_json(runs[-1] / "made.json")["seconds"],
-                "dice": spread(scored[-1], "dice"),
-                "difference": difference(scored[0], scored[-1]),
-            }
-        )
-        print(format_row(rows[-1]), flush=True)
-    reference = choices[0].recipe
-    arrays = load_arrays(cases, reference.image_size, home / "cache")
+        arrays, boxes = arrays_for(choice, cases, home)
+        recipe = dataclasses.replace(choice.recipe, name="padded") if choice.padded else choice.recipe
+        scored = {}
+        runs[choice.name] = folders = []
+        for seed in choice.seeds:
+            folders.append(train_once(recipe, arrays, split, home / "runs" / "choices", seed))
+            scored[seed] = _both(score_run(folders[-1], cases, arrays, split["test"]))
+            if choice.padded:
+                scored[seed] = score_padded(folders[-1], arrays, boxes, cases, scored[seed])
+        reference = reference or scored
+        row = {"name": choice.name, "note": choice.note, **compare(reference, scored)}
+        row["work"] = _work(choice.recipe) / _work(choices[0].recipe)
+        row["made"] = [read_json(folder / "made.json") for folder in folders]
+        rows.append(row)
+        print(format_row(row), flush=True)
+    arrays, _ = arrays_for(choices[0], cases, home)
     result = {
         "data": set_folder(data).name,
-        "recipe": dataclasses.asdict(reference),
+        "recipe": dataclasses.asdict(choices[0].recipe),
         "seed": SEED,
-        "made": read_json(runs[0] / "made.json"),
         "rows": rows,
-        "checkpoint": checkpoint(runs[0], cases, arrays, split),
-        "scales": {choices[index].name: scales(runs[index], cases, split["test"], home) for index in (0, -1)},
-        "leak": leak(reference, cases, arrays, home),
-        "padded": padded(reference, cases, split, home, scored[0]),
+        "checkpoint": checkpoint(runs[choices[0].name], cases, arrays, split),
+        "scales": {
+            name: scales(runs[name][0], cases, split["test"], home) for name in (choices[0].name, choices[-1].name)
+        },
+        "leak": leak(choices[0].recipe, cases, arrays, home),
     }
     write_json(result, path)
     return read_json(path)
 
 
-def difference(reference: Sequence[dict], other: Sequence[dict]) -> dict[str, float]:
-    """Mean of the other's Dice coefficients minus the reference's on the same images, with a 95 % interval."""
-    pairs = list(zip(reference, other, strict=True))
-    values = [b["dice"] - a["dice"] for a, b in pairs]
-    low, high = bootstrap_interval(values, [row["patient"] for row in reference])
-    return {"mean": float(np.mean(values)), "low": low, "high": high}
+def arrays_for(choice: Choice, cases: Sequence[Case], home: Path) -> tuple[Arrays, dict[str, tuple[int, ...]]]:
+    """The cases at the size of a choice; for a padded one with the place of each X-ray in its square."""
+    size = choice.recipe.image_size
+    if not choice.padded:
+        return load_arrays(cases, size, home / "cache"), {}
+    arrays = load_arrays(cases, 512, home / "cache")  # large, so that what is lost is not lost twice
+    boxes = {case.id: shape_in_square(case, size) for case in cases}
+    images = [_into_box(image, boxes[name], size) for name, image in zip(arrays.ids, arrays.images)]
+    masks = [_into_box(each, boxes[name], size) for name, each in zip(arrays.ids, arrays.masks)]
+    return Arrays(arrays.ids, np.stack(images), np.stack(masks)), boxes
 
 
-def checkpoint(run: Path, cases: Sequence[Case], arrays: Arrays, split: dict[str, list[str]]) -> dict:
+def compare(reference: dict[int, list[dict]], scored: dict[int, list[dict]]) -> dict:
+    """Compare trainings with the reference's of the same seeds, on the same images.
+
+    Args:
+        reference: rows of scores by seed, a row per image.
+        scored: the same of a choice.
+
+    Returns:
+        `means`: mean Dice coefficient of each training. `dice`: `spread` of all rows of all trainings. `difference`:
+        the mean difference from the reference, with a 95 % interval over patients, `low` to `high`; each image counts
+        once, with the mean of its trainings.
+    """
+    seeds = list(scored)
+    rows = [row for seed in seeds for row in scored[seed]]
+    ours, theirs = (
+        np.mean([[row["dice"] for row in by_seed[seed]] for seed in seeds], axis=0) for by_seed in (scored, reference)
+    )
+    low, high = bootstrap_interval(ours - theirs, [row["patient"] for row in scored[seeds[0]]])
+    return {
+        "means": {str(seed): float(np.mean([row["dice"] for row in scored[seed]])) for seed in seeds},
+        "dice": spread(rows, "dice"),
+        "difference": {"mean": float(np.mean(ours - theirs)), "low": low, "high": high},
+    }
+
+
+def _work(recipe: Recipe) -> int:
+    """Multiply-adds of showing each training image in each epoch."""
+    return recipe.epochs * sum(multiply_adds(model_for(recipe)).values())
+
+
+def checkpoint(runs: Sequence[Path], cases: Sequence[Case], arrays: Arrays, split: dict[str, list[str]]) -> dict:
     """Dice of the best and of the last weights, on validation, which chose the best ones, and on test."""
     return {
-        f"{weights}, {part}": spread(_both(score_run(run, cases, arrays, split[part], f"{weights}.keras")), "dice")
+        f"{weights}, {part}": spread(
+            [row for run in runs for row in _both(score_run(run, cases, arrays, split[part], f"{weights}.keras"))],
+            "dice",
+        )
         for weights in ("best", "last")
         for part in ("val", "test")
     }
@@ -181,31 +226,25 @@ def leak(recipe: Recipe, cases: Sequence[Case], arrays: Arrays, home: Path) -> d
     return result
 
 
-def padded(
-    recipe: Recipe, cases: Sequence[Case], split: dict[str, list[str]], home: Path, reference: Sequence[dict]
-) -> dict:
-    """The reference with X-rays that keep their shape: bars of black make them square instead of squashing them.
+def score_padded(
+    run: Path, arrays: Arrays, boxes: dict[str, tuple[int, ...]], cases: Sequence[Case], rows: Sequence[dict]
+) -> list[dict]:
+    """Score a training on padded X-rays: the bars are cut off its answer before that is enlarged.
 
     Returns:
-        `dice` on the test images of the split and the `difference` from the reference, as in a row of the table.
+        The given rows, a row per image, with the Dice coefficient of these masks.
     """
-    arrays = load_arrays(list(cases), 512, home / "cache")  # large, so that what is lost is not lost twice
-    boxes = {case.id: shape_in_square(case, recipe.image_size) for case in cases}
-    fitted = Arrays(
-        arrays.ids,
-        np.stack([_into_box(image, boxes[name], recipe.image_size) for name, image in zip(arrays.ids, arrays.images)]),
-        np.stack([_into_box(masks, boxes[name], recipe.image_size) for name, masks in zip(arrays.ids, arrays.masks)]),
-    )
-    run = train_once(dataclasses.replace(recipe, name="padded"), fitted, split, home / "runs" / "choices")
     by_id = {case.id: case for case in cases}
-    rows = []
-    probabilities = predict_probabilities(load_model(run / "best.keras"), fitted.part(split["test"]).images)
-    for name, answer, row in zip(split["test"], probabilities, reference, strict=True):
-        height, width, top, left = boxes[name]
-        true = read_masks(by_id[name])
+    result = []
+    probabilities = predict_probabilities(
+        load_model(run / "best.keras"), arrays.part([row["id"] for row in rows]).images
+    )
+    for answer, row in zip(probabilities, rows, strict=True):
+        height, width, top, left = boxes[row["id"]]
+        true = read_masks(by_id[row["id"]])
         predicted = to_masks(answer[top : top + height, left : left + width], *true.shape[:2])
-        rows.append({**row, "dice": dice(true.max(axis=-1), predicted.max(axis=-1))})
-    return {"dice": spread(rows, "dice"), "difference": difference(reference, rows)}
+        result.append({**row, "dice": dice(true.max(axis=-1), predicted.max(axis=-1))})
+    return result
 
 
 def shape_in_square(case: Case, size: int) -> tuple[int, int, int, int]:
@@ -236,7 +275,8 @@ def _both(rows: Sequence[dict]) -> list[dict]:
 def format_row(row: dict) -> str:
     """One line of text: the name, the mean with its spread, and the difference from the reference."""
     value, change = row["dice"], row["difference"]
+    means = " ".join(f"{mean:.4f}" for mean in row["means"].values())
     return (
-        f"{row['name']:36} {value['mean']:.4f} ± {value['sd']:.4f}, worst {value['worst']:.4f}; "
-        f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f}), {row['seconds']:.0f} s"
+        f"{row['name']:36} {value['mean']:.4f} ± {value['sd']:.4f}, worst {value['worst']:.4f}, seeds {means}; "
+        f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f}), work {row['work']:.1f}"
     )

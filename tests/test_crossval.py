@@ -138,9 +138,9 @@ def test_each_choice_changes_what_its_name_says():
     reference = dataclasses.asdict(choices.SHORT)
     article = dataclasses.asdict(RECIPES["article"])
     seen = set()
-    for choice in choices.CHOICES[2:-1]:
+    for choice in choices.CHOICES[1:-1]:
         changed = {name for name, value in dataclasses.asdict(choice.recipe).items() if value != reference[name]}
-        assert changed and not changed & seen, choice.name
+        assert bool(changed) != choice.padded and not changed & seen, choice.name
         seen |= changed
         for name in changed - {"base_filters", "image_size"}:
             assert getattr(choice.recipe, name) == article[name]
@@ -148,25 +148,53 @@ def test_each_choice_changes_what_its_name_says():
     assert {name for name in article if together[name] != article[name]} == {"name", "image_size", "base_filters"}
     differing = {name for name in article if article[name] != reference[name]} - {"name", "epochs", "patience"}
     assert differing <= seen, "each of the article's choices has its row"
+    assert all(set(choice.seeds) <= set(choices.CHOICES[0].seeds) for choice in choices.CHOICES)
 
 
 def test_choices_are_measured(data, tmp_path):
     short = dataclasses.replace(TINY, epochs=1)
     rows = [
-        choices.Choice("reference", short),
-        choices.Choice("one mask", dataclasses.replace(short, output_channels=1)),
+        choices.Choice("reference", short, seeds=(1, 2)),
+        choices.Choice("padded", short, seeds=(2,), padded=True),
+        choices.Choice("one mask", dataclasses.replace(short, output_channels=1, epochs=2), seeds=(1,)),
     ]
     result = choices.measure_choices(data, tmp_path, tmp_path / "choices.json", rows)
     assert result == json.loads((tmp_path / "choices.json").read_text())
-    assert [row["name"] for row in result["rows"]] == ["reference", "one mask"]
-    assert result["rows"][0]["difference"] == {"mean": 0, "low": 0, "high": 0}
-    assert result["rows"][1]["dice"]["n"] == 8
+    reference, padded, one_mask = result["rows"]
+    assert [row["name"] for row in result["rows"]] == ["reference", "padded", "one mask"]
+    assert reference["difference"] == {"mean": 0, "low": 0, "high": 0}
+    assert reference["dice"]["n"] == 16 and one_mask["dice"]["n"] == 8, "an X-ray counts once for each training"
+    assert list(reference["means"]) == ["1", "2"] and reference["work"] == 1
+    assert padded["dice"]["n"] == 8
+    assert one_mask["difference"]["mean"] == pytest.approx(one_mask["means"]["1"] - reference["means"]["1"])
+    assert 1.9 < one_mask["work"] < 2
     assert set(result["scales"]) == {"reference", "one mask"}
     for scale in result["scales"].values():
         assert set(scale) == {"soft pooled", "soft per image", "hard pooled", "hard per image"}
         assert all(0 <= value <= 1 for value in scale.values())
     assert set(result["checkpoint"]) == {"best, val", "best, test", "last, val", "last, test"}
     assert len(result["leak"]["leaking"]["dice"]) == len(result["leak"]["ids"])
+
+
+def test_a_choice_is_compared_with_the_trainings_of_its_own_seeds():
+    def training(*values):
+        return [{"patient": name, "dice": value} for name, value in zip("aab", values)]
+
+    reference = {1: training(0.9, 0.9, 0.9), 2: training(0.5, 0.5, 0.5)}
+    row = choices.compare(reference, {1: training(0.8, 0.9, 0.9)})
+    assert row["difference"]["mean"] == pytest.approx(-0.1 / 3) and row["means"] == {"1": pytest.approx(2.6 / 3)}
+    assert row["difference"]["low"] == pytest.approx(-0.05) and row["difference"]["high"] == 0, "patients are drawn"
+
+
+def test_a_perfect_padded_answer_has_a_perfect_score(data, monkeypatch, tmp_path):
+    """The bars are cut off in the right place: answers that are the padded masks score nearly 1."""
+    case = dataclasses.replace(find_cases(data)[0], original_size=(400, 480))
+    choice = choices.Choice("padded", dataclasses.replace(TINY, image_size=128), padded=True)
+    arrays, boxes = choices.arrays_for(choice, [case], tmp_path)
+    monkeypatch.setattr(choices, "load_model", lambda path: None)
+    monkeypatch.setattr(choices, "predict_probabilities", lambda model, images: arrays.masks.astype("float32"))
+    rows = choices.score_padded(tmp_path, arrays, boxes, [case], [{"id": case.id, "dice": 0.0}])
+    assert boxes[case.id] == (128, 107, 0, 10) and rows[0]["dice"] > 0.95
 
 
 def test_the_leak_is_taken_out(montgomery, tmp_path, monkeypatch):
