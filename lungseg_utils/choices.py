@@ -28,7 +28,7 @@ from lungseg_utils.unet import multiply_adds
 FILE = MEASURED / "choices.json"
 SHORT = dataclasses.replace(LAPTOP, name="short", patience=None)
 """The reference: the laptop recipe, with every one of its epochs used."""
-SEEDS = (SEED, SEED + 1, SEED + 2)
+SEEDS = (SEED, SEED + 1, SEED + 2)  # of the reference, to show what is chance; the other rows have fewer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,25 +38,25 @@ class Choice:
     name: str
     recipe: Recipe
     note: str = ""
-    seeds: tuple[int, ...] = SEEDS
+    seeds: tuple[int, ...] = SEEDS[:2]
     padded: bool = False  # X-rays keep their shape
 
 
-def _with(name: str, note: str = "", seeds: tuple[int, ...] = SEEDS, **changes: object) -> Choice:
+def _with(name: str, note: str = "", seeds: tuple[int, ...] = SEEDS[:2], **changes: object) -> Choice:
     return Choice(name, dataclasses.replace(SHORT, **changes), note, seeds)
 
 
 CHOICES = [
-    Choice("reference", SHORT),
+    Choice("reference", SHORT, seeds=SEEDS),
     _with(
         "learning rate 1e-5, plateau, Adam",
         learning_rate=ARTICLE.learning_rate,
         schedule=ARTICLE.schedule,
         weight_decay=ARTICLE.weight_decay,
     ),
-    _with("batch of 2", seeds=SEEDS[:2], batch_size=ARTICLE.batch_size),
+    _with("batch of 2", batch_size=ARTICLE.batch_size),
     _with("batch normalisation momentum 0.99", batch_norm_momentum=ARTICLE.batch_norm_momentum),
-    _with("larger net", "16 base filters; the article has 64", SEEDS[:2], base_filters=16),
+    _with("larger net", "16 base filters; the article has 64", base_filters=16),
     _with("larger picture", "256 px; the article has 512", SEEDS[:1], image_size=256),
     _with("three colour channels", input_channels=ARTICLE.input_channels),
     _with("both lungs in one mask", output_channels=ARTICLE.output_channels),

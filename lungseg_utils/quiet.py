@@ -7,9 +7,9 @@ descriptor 2 while it loads; no log level removes those lines and notebooks woul
 import os
 
 # oneDNN's convolutions: on by default only where the processor has AVX512-VNNI or better. On others they train
-# this course's U-Net about 1.7 times faster as well. There it lacks a fast path for a few large layers when a
-# batch holds one picture (seen with the article's last block at 512 px): such a prediction takes minutes, and
-# TF_ENABLE_ONEDNN_OPTS=0 is the way round.
+# this course's small U-Nets about twice as fast as well, though not the article's large one. There it lacks a fast
+# path for a few large layers when a batch holds one picture (seen with the article's last block at 512 px): such a
+# prediction takes minutes, and TF_ENABLE_ONEDNN_OPTS=0 is the way round.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # After loading: show errors, hide "end of sequence" notes and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,6 +1,7 @@
 """What a training step spends: how it is measured, on tiny nets, and what was measured."""
 
 import dataclasses
+import os
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ PLAN = speed.Plan(
     pipelines=(
         speed.Pipeline("tiny", TINY),
         speed.Pipeline("tiny article", TINY_ARTICLE, as_written=True),
+        speed.Pipeline("tiny article, without oneDNN", TINY_ARTICLE, as_written=True, onednn=False),
     ),
     small=TINY,
     seconds=0.1,
@@ -47,7 +49,7 @@ def result(home):
     """All that is measured, of tiny nets and in this process; its file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speed, "draw_dataset", lambda folder, count: folder)
-        patch.setattr(speed, "_apart", lambda name, work, *inputs: work(*inputs))
+        patch.setattr(speed, "_apart", lambda name, work, *inputs, onednn=True: work(*inputs))
         return speed.measure_speed(home, home / "measured" / "speed.json", PLAN)
 
 
@@ -124,12 +126,12 @@ def test_the_training_step_is_not_traced_again_after_its_first_run(result):
 def test_shares_and_times_follow_from_the_rates(result):
     names = [pipeline.name for pipeline in PLAN.pipelines]
     assert list(result["pipelines"]) == names
-    last = result["pipelines"][names[-1]]
-    assert last["times"] == 1
+    article = max(result["pipelines"][name]["images_per_second"] for name in names[1:])
+    assert min(result["pipelines"][name]["times"] for name in names[1:]) <= 1, "the faster of the article's two"
     for one in result["pipelines"].values():
         assert 0 <= one["share"] < 1.5
         assert one["share"] == pytest.approx(one["gflops"] / max(result["peak"]["float32"]), abs=1e-4)
-        assert one["times"] == pytest.approx(one["images_per_second"] / last["images_per_second"], rel=1e-3)
+        assert one["times"] == pytest.approx(one["images_per_second"] / article, rel=1e-3)
     assert len(result["peak"]["float32"]) == len(result["peak"]["bfloat16"]) == 2 + len(names)
     assert result["peak"]["better"] in speed.PRECISIONS
 
@@ -153,9 +155,16 @@ def test_the_file_and_the_text_hold_all_of_it(result, home):
     assert "unknown" in speed.format_speed(result)
 
 
+def test_a_pipeline_is_measured_with_onednn_or_without():
+    for onednn in (True, False):
+        assert speed._apart("a setting", os.getenv, "TF_ENABLE_ONEDNN_OPTS", onednn=onednn) == str(int(onednn))
+
+
 def test_the_full_plan_names_its_recipes():
     names = [pipeline.name for pipeline in speed.FULL.pipelines]
-    assert names[0] == "laptop" and names[-1] == "article, as written" and len(set(names)) == len(names)
+    assert names[0] == "laptop" and len(set(names)) == len(names)
+    written = [pipeline for pipeline in speed.FULL.pipelines if pipeline.as_written]
+    assert {pipeline.onednn for pipeline in written} == {True, False}, "the article's gets the better of both"
     assert speed.FULL.cores[0] == 1 and speed.FULL.cores[-1] == speed.usable_cores()
     for pipeline in speed.FULL.pipelines:
         if pipeline.as_written:  # whole batches only: else the rate would count images that are not there
