@@ -4,7 +4,8 @@ A module per step, in the order in which data flows; a module imports only from 
 
     phantom, montgomery -> cases -> images, dicom -> realism, stress, drawings -> splits -> recipes -> pipeline
     -> unet -> losses -> training -> prediction -> scores -> report -> evaluation -> model_card -> pretraining -> parts
-    -> crossval -> choices -> curve -> speed -> xrays -> upload -> figures -> course -> notebooks -> __main__
+    -> crossval -> choices -> curve -> speed -> xrays -> upload -> figures -> exercises -> course -> notebooks
+    -> __main__
 
 Importing the package imports none of them: only the modules that compute with TensorFlow load it.
 """

@@ -265,6 +265,125 @@ except ValueError as error:
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: Random numbers of your own
+#
+# `keras.utils.set_random_seed` sets the seeds of three generators that all code of a program shares: those of Python,
+# NumPy and TensorFlow. They are **global**. Setting them once, at the start, is right. A small function should not do
+# it: all code that draws after a call would get the same numbers again, and nobody would know why.
+#
+# Write `shuffled(items, seed)`. It returns a new list with the same items in random order.
+#
+# - The same seed gives the same order, every time. Another seed gives another order.
+# - The list `items` stays as it was.
+# - The three global generators stay as they were: the numbers that they give next are those that they would have given
+#   without your function.
+#
+# For example, if `shuffled(["A", "B", "C"], 7)` is `["C", "A", "B"]` once, then it is so always.
+#
+# <details><summary>Hint</summary>
+#
+# `np.random.default_rng(seed)` makes a generator that nobody else uses. It has the methods `shuffle` and `permutation`.
+# Look up what each of them returns.
+#
+# </details>
+
+# %%
+def shuffled(items, seed):
+    """A new list: the same items in random order."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    import random
+    letters, draws = list("ABCDEFGHIJ"), []
+    for seeds in ([], [1, 2, 1]):  # what the three global generators give without your function, and after it
+        keras.utils.set_random_seed(5)
+        orders = [shuffled(letters, seed) for seed in seeds]
+        draws.append((random.random(), sklearn.utils.check_random_state(None).random(), float(tf.random.uniform([]))))
+    assert letters == list("ABCDEFGHIJ"), f"the list that you were given has become {letters}. Leave it as it is."
+    assert isinstance(orders[0], list) and sorted(orders[0]) == letters, f"not a list of the same items: {orders[0]}"
+    assert orders[0] == orders[2] != orders[1], f"the seeds 1, 2 and 1 gave {orders}. Which must be equal?"
+    assert draws[0] == draws[1], "after your function, the global generators give other numbers than without it."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def shuffled(items, seed):
+#     order = np.random.default_rng(seed).permutation(len(items))
+#     return [items[place] for place in order]
+# ```
+#
+# The generator is made inside the function and used nowhere else. `random.seed(seed)` would give a repeatable order
+# too, but it sets a generator that others draw from. And most functions named `shuffle` change the list in place and
+# return `None`.
+#
+# </details>
+#
+# ### Exercise 2: Is this version new enough?
+#
+# Above, we looked at the first number of a version only. Now compare all of them. Write `at_least(version, needed)`:
+# `True` if `version` is `needed` or newer, else `False`. Both are texts of whole numbers with dots between them.
+#
+# - The first number counts most, then the second, and so on: 3.0.1 is newer than 2.20.5.
+# - The parts are numbers: 3.13 is newer than 3.9.
+# - One version may have more parts than the other. A part that is missing counts as 0: 2.3 and 2.3.0 are the same.
+#
+# (Trial versions such as `2.21.0rc1` do not occur here. For those, take the package `packaging`.)
+#
+# <details><summary>Hint</summary>
+#
+# Python compares two lists of numbers as we need it, from the first place to the last: `[3, 0, 1] > [2, 20, 5]`. What
+# does it say about `[2, 3] >= [2, 3, 0]`?
+#
+# </details>
+
+# %%
+def at_least(version, needed):
+    """Whether a version, such as "3.13.0", is the needed one or newer."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    for new, old in (("3.13.0", "3.9.0"), ("3.0.1", "2.20.5"), ("10.1", "9.3.1"), ("4.10.0.84", "4.10")):
+        assert at_least(new, old), f"{new} is newer than {old}, and your answer is {at_least(new, old)}."
+        assert not at_least(old, new), f"{old} is older than {new}, and your answer is {at_least(old, new)}."
+    assert at_least("3.13.0", "3.13.0"), "3.13.0 is at least 3.13.0: the needed version itself is new enough."
+    assert at_least("2.3.0", "2.3") and at_least("2.3", "2.3.0"), "2.3 and 2.3.0 are the same version."
+    for first, second in np.random.default_rng(0).integers(0, 13, (200, 2, 3)).tolist():
+        texts = [".".join(str(number) for number in version) for version in (first, second)]
+        answer = at_least(*texts)
+        assert bool(answer) == (first >= second), f"is {texts[0]} at least {texts[1]}? Your answer is {answer}."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def at_least(version, needed):
+#     have = [int(part) for part in version.split(".")]
+#     want = [int(part) for part in needed.split(".")]
+#     have += [0] * (len(want) - len(have))  # a part that is missing counts as 0
+#     return have >= want
+# ```
+#
+# As texts, "3.13" comes before "3.9", for the character 1 comes before the 9. As numbers, 13 comes after 9. Without the
+# zeros, Python calls `[2, 3]` less than `[2, 3, 0]`, because it is shorter.
+#
+# </details>
+#
+# ### Further
+#
 # 1. Show the outlines of `cases[0]`. What makes this one harder to outline? *Hint: one line of the drawing cell
 #    changes.*
 # 2. Measure the speed of your machine for `size = 200` and for `size = 4000`. Why is the small one slower per

@@ -740,6 +740,138 @@ assert 0.5 < blind < 0.95
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: Shrink a map of labels
+#
+# Many data sets keep all outlines of an X-ray in one picture, a **label map**: 0 is outside, 1 is one lung, 2 is the
+# other, and 7, say, is the heart. These numbers are names. Half outside (0) and half of one lung (2) do not make the
+# other lung (1), although the mean of 0 and 2 is 1.
+#
+# Write `shrink_labels(labels, factor)`.
+#
+# - `labels` is (height, width), `uint8`. Any numbers from 0 to 255 may occur in it.
+# - `factor` is a whole number. Height and width are multiples of it.
+# - The result is (height // factor, width // factor), `uint8`. Each new pixel is made of factor x factor old ones, and
+#   takes the label that is most frequent among them. If several are equally frequent, any of these will do.
+#
+# For example, factor 2 turns two rows of four pixels into one row of two:
+#
+# ```text
+# 0 0 2 2
+# 0 1 7 2     becomes     0 2
+# ```
+#
+# <details><summary>Hint</summary>
+#
+# For each label, `labels == label` is a mask. Which number does the notebook compute from a mask for each new pixel,
+# before it cuts at one half? Compute it for every label. `np.argmax(..., axis=0)` finds at which place the largest of
+# several arrays is.
+#
+# </details>
+
+# %%
+def shrink_labels(labels, factor):
+    """The label map at a smaller size: each new pixel takes the most frequent label of its old pixels."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    labels = np.random.default_rng(0).choice(np.array([0, 1, 2, 7], np.uint8), (12, 20))
+    small = np.asarray(shrink_labels(labels, 4))
+    seen = f"{small.shape}, {small.dtype}"
+    assert seen == "(3, 5), uint8", f"labels of (12, 20), uint8 and factor 4 must give (3, 5), uint8, not {seen}."
+    assert set(np.unique(small)) <= {0, 1, 2, 7}, f"labels 0, 1, 2, 7 became {np.unique(small)}. Labels are names."
+    assert (small != labels[::4, ::4]).any(), "each new pixel is the first of its 16 old ones. What did the others say?"
+    for row, column in np.ndindex(3, 5):
+        counts = np.bincount(labels[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].ravel(), minlength=8)
+        label = small[row, column]
+        assert counts[label] == counts.max(), f"a new pixel is {label}. Of its old ones {counts} had the labels 0 to 7."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def shrink_labels(labels, factor):
+#     height, width = labels.shape
+#     size = (width // factor, height // factor)  # OpenCV wants the width first
+#     names = np.unique(labels)
+#     masks = [(labels == name).astype(np.float32) for name in names]
+#     shares = [cv2.resize(mask, size, interpolation=cv2.INTER_AREA) for mask in masks]
+#     return names[np.argmax(shares, axis=0)]
+# ```
+#
+# The share of each label is a mean that makes sense, and the largest share wins. A mean of the labels themselves
+# invents labels, and `INTER_NEAREST` moves the map. Cutting each share at one half leaves a hole where three labels
+# meet and none has more than half.
+#
+# </details>
+#
+# ### Exercise 2: A distance in a squashed picture
+#
+# How wide is the heart, in millimetres? You have clicked on two points of a picture that shows the whole X-ray, perhaps
+# squashed. Write `distance_mm(first, second, shape, original_size)`, which returns their distance in millimetres, as
+# one number.
+#
+# - `first` and `second` are (row, column). They need not be whole numbers.
+# - `shape` is (height, width) of the picture, in pixels.
+# - `original_size` is **(width, height)** of the original, in pixels, each of which is 0.0875 mm wide and high.
+#
+# For example, an original of 4000 x 4000 pixels is shown as 2000 x 2000. Then a pixel of the picture is `2 * 0.0875` mm
+# wide and high. Two points that are 240 rows and 320 columns apart are 400 pixels apart, by the theorem of Pythagoras.
+# That is 70 mm.
+#
+# <details><summary>Hint</summary>
+#
+# In a squashed picture the theorem of Pythagoras does not hold for pixels. It holds for millimetres. So find out first
+# how many millimetres one row is, and how many one column is.
+#
+# </details>
+
+# %%
+def distance_mm(first, second, shape, original_size):
+    """The distance in millimetres of two points (row, column) of a picture that may be squashed."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    seen = distance_mm((100, 200), (340, 520), (2000, 2000), (4000, 4000))
+    assert seen is not None and np.shape(seen) == () and np.isclose(seen, 70), f"the example gave {seen}, not 70 mm."
+    plate, grids = (4020, 4892), ((4892, 4020), (512, 512), (256, 640))  # plate: width, height; grids: height, width
+    seen = distance_mm((0, 100), (512, 100), (512, 512), plate)
+    right = 4892 * 0.0875  # the height of the plate in millimetres
+    assert np.isclose(seen, right), f"from the upper edge to the lower it is {right:.1f} mm, and you found {seen:.1f}."
+    for a, b in np.random.default_rng(0).random((20, 2, 2)):
+        seen = [distance_mm(a * grid, b * grid, grid, plate) for grid in grids]
+        assert np.allclose(seen, seen[0]), f"two places in three sizes of one picture are {np.round(seen, 1)} mm apart."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def distance_mm(first, second, shape, original_size):
+#     row_mm = original_size[1] * 0.0875 / shape[0]
+#     column_mm = original_size[0] * 0.0875 / shape[1]
+#     return np.hypot((first[0] - second[0]) * row_mm, (first[1] - second[1]) * column_mm)
+# ```
+#
+# A distance is the same however the picture is squashed, because both spacings change with it. The usual mistakes are
+# to count pixels first and to multiply by one mean spacing, and to exchange height and width: arrays say the height
+# first, pictures the width.
+#
+# </details>
+#
+# ### Further
+#
 # 1. Try `cv2.INTER_NEAREST_EXACT` in the measured comparison. Does it move masks? *Hint: add it to `ways`.*
 # 2. Which cases does the blind guess serve worst, and what is special about them? *Hint: `np.argsort` on the list
 #    of Dice coefficients, then `figures.draw_xray`.*

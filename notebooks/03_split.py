@@ -398,15 +398,15 @@ for n in (13, 20, 35, 200):
 
 # %% [markdown]
 # (Twice the standard error covers about 95 of 100 such draws.) With 13 images, two networks that differ in the
-# third decimal cannot be told apart, whatever the table says. Three remedies:
+# third decimal cannot be told apart by their means. Three remedies:
 #
 # - report the scatter and the number of images, not only the mean
 # - compare two networks image by image, on the same images
 # - **cross-validation**: let each of the seven folds be the test part once, train seven times, and every case is
 #   tested
 #
-# Cross-validation takes seven times as long. This course keeps to one split, and says how many images a score comes
-# from.
+# Cross-validation takes seven times as long. The notebooks train on one split, and say how many images a score comes
+# from. Notebook 9 shows a cross-validation that was trained beforehand, with five folds.
 
 # %% [markdown]
 # ## Keeping the split
@@ -498,6 +498,128 @@ other.unlink()
 # </details>
 #
 # ## Exercises
+#
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: The same picture under two names
+#
+# The readings name patients who came back. But an X-ray may also have been filed twice, under two IDs, and nobody
+# knows. Only the pixels tell. The two files need not be equal: one may have been saved anew, or a letter was written
+# on it.
+#
+# Write `doubles(first, second, limit)`.
+#
+# - `first` is (N, height, width), `second` is (M, height, width), both `uint8`: for example the training X-rays and the
+#   test X-rays.
+# - It returns a list of all pairs `(i, j)` for which `first[i]` and `second[j]` differ by **at most** `limit` grey
+#   levels on average: the mean over all pixels of how far apart the two grey levels are. The order of the list does not
+#   matter.
+#
+# For example, the pictures `[[10, 20]]` and `[[12, 20]]` are 2 and 0 apart in their two pixels, which is 1 on average.
+#
+# <details><summary>Hint</summary>
+#
+# Compare each picture of `first` with each of `second`. And think of notebook 2: what is 10 - 12 in `uint8`?
+#
+# </details>
+
+# %%
+def doubles(first, second, limit):
+    """All pairs (i, j) of pictures first[i] and second[j] that are at most `limit` grey levels apart on average."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    pictures = np.random.default_rng(0).integers(5, 250, (10, 16, 16), dtype=np.uint8)
+    first, second = pictures[:6], pictures[6:]
+    second[:] = first[1] ^ 1, first[3, ::-1], first[5], first[0]  # ^ 1: each grey level goes up or down by one
+    second[3, 0, 0] = 255
+    found = {(int(i), int(j)) for i, j in doubles(first, second, limit=1)}
+    assert (5, 2) in found, f"first[5] and second[2] are equal, but you found {sorted(found)}. Compare each with each."
+    assert (1, 0) in found, "first[1] and second[0] are 1 apart in each pixel, some up, some down. They were not found."
+    assert (0, 3) in found, "first[0] and second[3] differ in one of 256 pixels. Average over all pixels. Not found."
+    more = sorted(found - {(5, 2), (1, 0), (0, 3)})
+    assert not more, f"{more} are no doubles. A picture and its mirror image, for example, have the same mean."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def doubles(first, second, limit):
+#     found = []
+#     for i, a in enumerate(first):
+#         for j, b in enumerate(second):
+#             apart = np.abs(a.astype(int) - b.astype(int))
+#             if apart.mean() <= limit:
+#                 found.append((i, j))
+#     return found
+# ```
+#
+# In `uint8`, 10 - 12 is 254, and `np.abs` cannot mend that afterwards: so change the type first. Without `np.abs`,
+# differences up and down cancel, and pictures that are only equally bright on average become doubles.
+#
+# </details>
+#
+# ### Exercise 2: Two networks, the same images
+#
+# Some X-rays are hard for every network. On them both networks score low, on others both score high. So the scores of A
+# scatter, and those of B scatter with them. The *difference* of the two on one image knows nothing of this.
+#
+# Write `paired_difference(a, b)`. `a` and `b` are arrays of n numbers: the Dice coefficients of network A and of
+# network B on the same n images, in the same order. Return two numbers: the mean of the differences B - A, and the
+# standard error of this mean.
+#
+# For example, with 0.80 and 0.90 for A, and 0.82 and 0.92 for B, the mean difference is 0.02. B is better by the same
+# amount on each image, so the standard error is 0.
+#
+# <details><summary>Hint</summary>
+#
+# The formula stands in the notebook: the standard deviation of one case, divided by the square root of the number of
+# cases. What is "one case" here?
+#
+# </details>
+
+# %%
+def paired_difference(a, b):
+    """The mean of b - a, and its standard error."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    a = np.random.default_rng(0).uniform(0.7, 0.95, 100)
+    mean, error = paired_difference(a, a + 0.02)
+    assert np.isclose(mean, 0.02), f"B is 0.02 better on each image, and your mean is {mean:.4f}."
+    assert error < 1e-6, f"B is 0.02 better on each image. What scatters? Your standard error is {error:.4f}."
+    mean, error = paired_difference(a, a + np.where(np.arange(100) % 2, 0.03, -0.01))
+    assert np.isclose(mean, 0.01), f"half of the differences are 0.03, half are -0.01, and your mean is {mean:.4f}."
+    right = abs(error / 0.002 - 1) < 0.02
+    assert right, f"100 differences scatter with a standard deviation of 0.02. Your standard error is {error:.4f}."
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def paired_difference(a, b):
+#     differences = b - a
+#     return differences.mean(), differences.std() / len(differences) ** 0.5
+# ```
+#
+# What both networks find hard cancels in each difference. Whoever joins the standard errors of A and of B instead
+# treats them as if they had seen different images, gets a much larger error, and misses real differences. (With few
+# images, `std(ddof=1)` is somewhat better. The check takes both.)
+#
+# </details>
+#
+# ### Further
 #
 # 1. Give the coins 200 validation cases in place of 20. How does the winner's score change, and why? *Hint: the
 #    second argument of `best_coin`.*

@@ -139,8 +139,8 @@ show_stream(numbers.batch(4, drop_remainder=True))
 # The last batch is short. `drop_remainder=True` leaves it out.
 #
 # - In **training**, leave it out. A batch of one or two pictures gives a noisy gradient, and full batches all have
-#   one shape, so TensorFlow prepares its computation once. What is left out differs on each pass, because the order
-#   does.
+#   one shape, so TensorFlow prepares its computation once. Further down, the stream repeats before it is cut into
+#   batches. Then nothing is lost: what is left of one pass begins the first batch of the next.
 # - In **validation**, keep it: every case counts.
 #
 # ## Order: shuffle
@@ -930,6 +930,130 @@ for name, stream in (("augmented after repeat", right), ("augmented, then cached
 # </details>
 #
 # ## Exercises
+#
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: A window at a random place
+#
+# Large pictures are often cut into windows, because whole ones do not fit into memory. Write `random_window`: it
+# cuts a square window out of a picture, at a random place, and the same window out of its masks.
+#
+# - `image` is (height, width, 1) and `masks` is (height, width, 2), both `float32` tensors. They need not be square.
+# - The results, picture and masks, are (side, side, 1) and (side, side, 2).
+# - The place depends on `seed` alone, a pair of integers as above.
+# - The window lies inside the picture, and all places where it does are equally likely. In a picture 5 px high and
+#   6 px wide, a window with a side of 4 can begin in row 0 or 1 and in column 0, 1 or 2. These are six places.
+# - `map` will call it, as it calls `augment`, so use TensorFlow's operations.
+#
+# <details><summary>Hint</summary>
+#
+# `tf.random.stateless_uniform([], seed, 0, 3, tf.int32)` draws one of 0, 1 and 2: the upper end is left out. Row and
+# column need two numbers, and neither may follow from the other.
+#
+# </details>
+
+# %%
+def random_window(image, masks, seed, side):
+    """Cut the same square, at a random place, out of a picture and its masks."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    numbers, marks = np.arange(63).reshape(7, 9, 1), np.random.default_rng(0).integers(0, 2, (63, 2))
+    case = tf.constant(numbers / 100, tf.float32), tf.constant(marks.reshape(7, 9, 2), tf.float32)
+    assert len({str(random_window(*case, tf.range(2), 4)[0]) for _ in range(9)}) == 1, "one seed gave several windows"
+    windows = tf.data.Dataset.range(400).map(lambda n: random_window(*case, tf.stack([n, 7]), 4))
+    cuts = [(np.round(100 * picture).astype(int), masks) for picture, masks in windows.as_numpy_iterator()]
+    for seen, masks in cuts:  # `seen` says which pixels of the picture are in the window
+        assert np.array_equal(seen - seen.flat[0], numbers[:4, :4]), f"no (4, 4, 1) pixels of the picture: {seen.shape}"
+        assert np.array_equal(masks, marks[seen[..., 0]]), "the masks are cut out at another place than the picture"
+    places = [divmod(int(seen.flat[0]), 9) for seen, _ in cuts]
+    assert len(set(places)) == 24, f"in 7 x 9 px it could begin at 24 places, but only {sorted(set(places))} came"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def random_window(image, masks, seed, side):
+#     stacked = tf.concat([image, masks], axis=-1)
+#     height, width = image.shape[:2]
+#     row = tf.random.stateless_uniform([], seed, 0, height - side + 1, tf.int32)
+#     column = tf.random.stateless_uniform([], seed + 1, 0, width - side + 1, tf.int32)
+#     window = stacked[row : row + side, column : column + side]
+#     return window[..., :1], window[..., 1:]
+# ```
+#
+# The place is drawn once, and picture and masks are cut as channels of one array, so they cannot come apart. The usual
+# mistakes are silent, as so often in a pipeline: without the `+ 1` the last row and the last column are never seen by
+# the network, and one number for row and column leaves most places out.
+#
+# </details>
+#
+# ### Exercise 2: No batch out of two passes
+#
+# In `make_dataset`, `batch` comes after `repeat`. So a batch may hold the last cases of one pass and the first ones of
+# the next pass, and even the same case twice. Write `separate_passes`, a stream in which that does not happen.
+#
+# - `numbers` is an array. The result is a `tf.data.Dataset` of batches of `batch_size` numbers, without an end.
+# - All batches are full, and each belongs to one pass. What does not fill a batch at the end of a pass is left out.
+# - Each pass has a new order, mixed over all numbers. So what is left out changes, too.
+# - The same `seed` gives the same stream again.
+#
+# With ten numbers and batches of four, a pass is two batches: eight numbers, all different. The next two batches are
+# another pass.
+#
+# <details><summary>Hint</summary>
+#
+# You know all the steps. Which of them has to notice that a pass ends? After `repeat`, no step can.
+#
+# </details>
+
+# %%
+def separate_passes(numbers, batch_size, seed):
+    """Make an endless stream of full batches of shuffled numbers, each out of one pass."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    def read():
+        return [batch.tolist() for batch in separate_passes(np.arange(10), 4, 1).take(60).as_numpy_iterator()]
+
+    batches = read()
+    assert len(batches) == 60, f"the stream ends after {len(batches)} batches"
+    assert {np.size(batch) for batch in batches} == {4}, f"a batch should hold 4 numbers: {batches[:3]}"
+    twice = [a + b for a, b in zip(batches[::2], batches[1::2]) if len({*a, *b}) < 8]
+    assert not twice, f"these two batches should be one pass, and hold a number twice: {twice[0]}"
+    never = {*range(10)} - {number for batch in batches for number in batch}
+    assert not never, f"30 passes, and {never} never came: what is left out should change"
+    first = {batch[0] for batch in batches[::2]}
+    assert max(first) > 5, f"30 passes, and only {first} came first: is the order mixed over all numbers?"
+    assert batches == read(), "the same seed gave another stream"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def separate_passes(numbers, batch_size, seed):
+#     dataset = tf.data.Dataset.from_tensor_slices(numbers).shuffle(len(numbers), seed=seed)
+#     return dataset.batch(batch_size, drop_remainder=True).repeat()
+# ```
+#
+# Only what comes before `repeat` notices the end of a pass, so `batch` has to stand there, and `shuffle` before it.
+# With `repeat` before `batch`, as in `make_dataset`, no case is ever left out, because what remains of a pass begins
+# the next batch. Both ways are right for training. The mistake is to take one of them for the other.
+#
+# </details>
+#
+# ### Further
 #
 # 1. What happens to the share of lung pixels if you set `MAX_ZOOM = 0.6`? Draw the figure with eight pictures again.
 #    Would such patients exist? *Hint: run the cell with the constants, then the figure.*

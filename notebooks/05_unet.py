@@ -764,6 +764,133 @@ figures.show(figure, "An X-ray, and the untrained network's probabilities for ch
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: What other stacks of layers see
+#
+# `receptive_field` knows the U-Net only. Write `field_of` for any convolutions and poolings, one after the other. Each
+# layer is a pair: the width of its kernel, and its **stride**, the number of pixels from one place of the kernel to the
+# next. A 3 x 3 convolution of the U-Net is `(3, 1)`, and its pooling is `(2, 2)`.
+#
+# The result is the side of the square of input pixels that one number behind the last layer sees.
+#
+# By hand: a 7 x 7 convolution with stride 2 sees 7 px. A 3 x 3 convolution behind it sees 3 of these places. They lie
+# 2 px apart, so together they cover 2 + 2 + 7 = 11 px, and `field_of([(7, 2), (3, 1)])` is 11.
+#
+# The check measures, too. It takes lines of pixels in place of squares, lights one pixel at a time, and counts how many
+# of them change the result.
+#
+# <details><summary>Hint</summary>
+#
+# Go through the layers from the input on, with two numbers: the field so far, and how many input pixels lie between
+# neighbours on the present map.
+#
+# </details>
+
+# %%
+def field_of(stack):
+    """Side of the square of input pixels that one number behind a stack of (kernel, stride) layers sees, px."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    stacks = {"a layer alone sees what its kernel covers": [(5, 2)], "each layer adds": [(3, 1), (3, 1), (3, 1)],
+              "a stride matters to the layers behind it": [(2, 2), (3, 1)],
+              "strides act together": [(2, 2), (2, 2), (2, 2), (3, 1)],
+              "all of this at once": [(7, 2), (3, 2), (5, 1), (2, 2), (3, 1)]}
+    lines = np.eye(99, dtype="float32")[..., np.newaxis]  # 99 lines: in each another pixel is lit
+    for rule, stack in stacks.items():
+        answer = field_of(stack)
+        net = keras.Sequential([layers.Conv1D(1, *layer, kernel_initializer="ones") for layer in stack])
+        measured = int(np.count_nonzero(net(lines)[:, 0]))
+        assert answer == measured, f"{stack} sees {measured} px, and the answer is {answer}: {rule}"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def field_of(stack):
+#     field, step = 1, 1
+#     for kernel, stride in stack:
+#         field += (kernel - 1) * step
+#         step *= stride
+#     return field
+# ```
+#
+# A kernel adds its width less one, because one place is counted already, in steps of the map that it is laid on. Its
+# own stride counts only for the layers behind it, and strides multiply. A layer with a stride is therefore worth most
+# when it comes early.
+#
+# </details>
+#
+# ### Exercise 2: Pictures of any size
+#
+# `build_unet` refuses a picture that cannot be halved often enough. In practice pictures have all sizes, and one way
+# round is to fill in pixels at the edges. Write `answer_any_size`:
+#
+# - `pictures` is an array (batch, height, width, channels), `float32`.
+# - `net` is called as a function. It takes such an array if height and width can be halved `depth` times, and gives
+#   (batch, height, width, masks) for the same height and width.
+# - Fill in pixels until both can be halved `depth` times, as few as possible. Where, and with which grey value, is up
+#   to you. Call `net`, and cut its answer to the height and width of `pictures`: each pixel in its own place.
+#
+# With depth 3, pictures of 37 x 48 px become 40 x 48 px, and the answer is again 37 x 48.
+#
+# <details><summary>Hint</summary>
+#
+# In Python `-37 % 8` is 3: what is missing to the next multiple of 8. `np.pad` takes a pair (before, after) for each
+# axis.
+#
+# </details>
+
+# %%
+def answer_any_size(net, pictures, depth):
+    """Call a net that halves its input `depth` times on pictures of any size."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    given = [(0, 0)]
+
+    def net(batch):  # stands for a U-Net: notes the size, and answers for each pixel
+        given.append(tuple(batch.shape[1:3]))
+        return np.concatenate([batch, 1 - batch], axis=-1)
+
+    pictures = np.random.default_rng(0).random((2, 37, 48, 1), "float32")
+    for depth, size in {3: (40, 48), 4: (48, 48), 5: (64, 64)}.items():
+        answer = np.array(answer_any_size(net, pictures, depth))
+        assert not np.any(np.array(given[-1]) % 2**depth), f"the net got {given[-1]}: not to be halved {depth} times"
+        assert given[-1] == size, f"depth {depth}: the net got {given[-1]} px, and {size} px are enough"
+        assert answer.shape == (2, 37, 48, 2), f"depth {depth}: the answer is {answer.shape}, not (2, 37, 48, 2)"
+        assert np.allclose(answer, net(pictures)), f"depth {depth}: the answer's pixels are not in their own places"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def answer_any_size(net, pictures, depth):
+#     height, width = pictures.shape[1:3]
+#     below, right = -height % 2**depth, -width % 2**depth
+#     filled = np.pad(pictures, ((0, 0), (0, below), (0, right), (0, 0)))
+#     return net(filled)[:, :height, :width]
+# ```
+#
+# What is filled in below and on the right is cut off at the same places. Two mistakes are usual: a whole strip too much
+# where the size fits already (`2**depth - height % 2**depth`), and `[:-below]`, which keeps nothing when `below` is 0.
+#
+# </details>
+#
+# ### Further
+#
 # 1. Build the laptop's net with depth 2 and with depth 5, and compare parameters, multiply-adds and receptive field.
 #    *Hint: `build_unet(128, depth=5)`.*
 # 2. A convolution is followed by batch normalisation, which subtracts the mean. Which of the convolution's weights has

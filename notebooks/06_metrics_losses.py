@@ -961,6 +961,128 @@ figures.show(figure, "On the left two blurred bright lungs, the mean of all trai
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: Each lung by itself
+#
+# `hard_dice` merges the lungs. A network that exchanges them, left for right, would get a perfect score. Write
+# `dice_per_lung`, the hard Dice coefficient of each lung in each image.
+#
+# - `y_true` is an array (images, height, width, 2) of 0 and 1. `y_pred` has the same shape and holds probabilities.
+#   Above 0.5 they say lung.
+# - The result is an array (images, 2).
+# - A lung that is neither there nor predicted scores 1. A lung that is only there, or only predicted, scores 0.
+#
+# By hand: the true lung has 8 pixels. Predicted are 4 of them, and no other. Then the score is 2 · 4 / (8 + 4), two
+# thirds.
+#
+# <details><summary>Hint</summary>
+#
+# Over which axes does the sum run, so that images and lungs stay apart? For the empty ones, `np.where` chooses between
+# two values, and `np.maximum(total, 1)` is never zero.
+#
+# </details>
+
+# %%
+def dice_per_lung(y_true, y_pred):
+    """Hard Dice coefficient of each lung in each image."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    columns = np.arange(6) * np.ones((4, 1))
+    first, second, half, none = columns < 2, columns > 3, columns > 4, columns > 9  # 8, 8, 4 and 0 pixels
+    y_true = np.concatenate([as_batch(first, first, none, none), as_batch(second, second, second, second)], axis=-1)
+    said = np.concatenate([as_batch(first, second, none, first), as_batch(second, first, half, none)], axis=-1)
+    scores = np.array(dice_per_lung(y_true, 0.4 + 0.2 * said))
+    assert scores.shape == (4, 2), f"4 images with 2 lungs, and scores of shape {scores.shape}"
+    assert np.allclose(scores[0], 1), f"all pixels right, only not sure (0.6 and 0.4): {scores[0]}"
+    assert np.allclose(scores[1], 0, atol=1e-3), f"the lungs are exchanged, so nothing is right: {scores[1]}"
+    assert np.allclose(scores[2], [1, 2 / 3]), f"no first lung and none predicted, half of the second: {scores[2]}"
+    assert np.allclose(scores[3], 0, atol=1e-3), f"one lung only predicted, the other only there: {scores[3]}"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def dice_per_lung(y_true, y_pred):
+#     true, predicted = y_true > 0.5, y_pred > 0.5
+#     shared = (true & predicted).sum(axis=(1, 2))
+#     total = true.sum(axis=(1, 2)) + predicted.sum(axis=(1, 2))
+#     return np.where(total > 0, 2 * shared / np.maximum(total, 1), 1.0)
+# ```
+#
+# Sums over height and width keep images and lungs apart. Without a rule for empty masks the first one is 0 / 0, a NaN.
+# With the 1 of `soft_dice` above and below the line, a small lung that was missed would score well above 0.
+#
+# </details>
+#
+# ### Exercise 2: Does a metric pool?
+#
+# You meet a metric in somebody's code. Does it score each image, or the batch as one picture? Its name does not say,
+# and neither does the shape of what it returns: `batch_dice` gives one number, and still takes the mean over images.
+# So write a test.
+#
+# - `metric(y_true, y_pred)` takes arrays (batch, height, width, 1), `float32`. It gives a number per image or one
+#   number. All metrics and losses of this notebook that compare areas can be given to your function.
+# - `is_pooled(metric)` is `True` if the score of a batch is *not* the mean of the scores of its images, each in a batch
+#   of its own. Otherwise it is `False`.
+# - Your function makes the images that it needs.
+#
+# <details><summary>Hint</summary>
+#
+# Two images are enough. But not any two: what made the pooled score differ from the mean above? And numbers that are
+# equal may still differ by rounding.
+#
+# </details>
+
+# %%
+def is_pooled(metric):
+    """Whether a metric takes a batch as one picture."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    pooling = {"pooled_dice": pooled_dice, "pooled_iou": pooled_iou, "pooled_dice_loss": pooled_dice_loss,
+               "keras.losses.Dice()": keras.losses.Dice()}
+    per_image = {"soft_dice": soft_dice, "hard_dice": hard_dice, "batch_dice": batch_dice, "dice_bce": dice_bce,
+                 "keras.losses.Dice(axis=(1, 2, 3))": keras.losses.Dice(axis=(1, 2, 3))}
+    for name, metric in (pooling | per_image).items():
+        answer = is_pooled(metric)
+        assert isinstance(answer, (bool, np.bool_)), f"{name}: {answer!r} is neither True nor False"
+        assert answer or name in per_image, f"{name} pools, and is called per image: do your images bring it to light?"
+        assert name in pooling or not answer, f"{name} is called pooled, and is the mean over images: what is compared?"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def is_pooled(metric):
+#     large, small, missed = np.zeros((3, 8, 8))
+#     large[:, :4], small[:2, :2], missed[-2:, -2:] = 1, 1, 1
+#     y_true, y_pred = as_batch(large, small), as_batch(large, missed)
+#     together = np.mean(metric(y_true, y_pred))
+#     alone = [np.mean(metric(y_true[[place]], y_pred[[place]])) for place in range(2)]
+#     return not np.isclose(together, np.mean(alone), atol=1e-4)
+# ```
+#
+# A test is only as good as its example. The two images must differ in the area that the score divides by *and* in how
+# well they are predicted. Otherwise the pooled score is equal to the mean, and the test misses it. With `!=` in place
+# of `np.isclose`, rounding alone can make a metric look pooled.
+#
+# </details>
+#
+# ### Further
+#
 # 1. Draw a prediction on 4 x 4 pixels with a recall of 1 and a precision of one half, and check it. *Hint: the true
 #    mask has six pixels.*
 # 2. Shift `square` by three pixels to the right *and* three down. What is the largest distance now? *Hint: look for

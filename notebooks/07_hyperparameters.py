@@ -594,6 +594,142 @@ print("jit_compile:", model.jit_compile)
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: A schedule in three parts
+#
+# A cosine is one shape among others. Write a schedule that rises, stays, and falls:
+#
+# - In the first `warm_up` steps the rate rises evenly: the first step has `peak / warm_up`, the last of these has
+#   `peak`.
+# - In the last `fall` steps it falls evenly, like the rise seen in a mirror: the first of them still has `peak`, the
+#   very last step has `peak / fall`.
+# - Between them it stays at `peak`.
+#
+# The steps are counted from 0, as Keras counts them: `step` goes from 0 to `steps - 1`. `warm_up` or `fall` may be 0:
+# then this part is missing. Together they are at most `steps`. The result is one number, the rate of this step.
+#
+# By hand: with 10 steps, a peak of 0.8, `warm_up=4` and `fall=2`, the rates are 0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8, 0.8,
+# 0.8, 0.4.
+#
+# <details><summary>Hint</summary>
+#
+# Which rate would this step have if there were only the rise? Which if there were only the fall? Two limits: which one
+# counts?
+#
+# </details>
+
+# %%
+def three_part_rate(step, steps, peak, warm_up, fall):
+    """Learning rate of a step, counted from 0: a rise, a level part and a fall."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    rates = np.array([three_part_rate(step, 10, 0.8, 4, 2) for step in range(10)], float)
+    assert rates.shape == (10,), f"ten steps should have ten rates, one number each. Yours have the shape {rates.shape}"
+    assert (rates > 0).all(), f"the example gives {rates.round(3)}, but a step whose rate is not above 0 is wasted"
+    assert np.allclose(rates[:4], [0.2, 0.4, 0.6, 0.8]), f"the rise of the example comes out as {rates[:4].round(3)}"
+    assert np.allclose(rates[4:], [0.8] * 5 + [0.4]), f"after the rise the example goes on with {rates[4:].round(3)}"
+    level = np.array([three_part_rate(step, 5, 0.3, 0, 0) for step in range(5)], float)
+    assert np.allclose(level, 0.3), f"five steps without rise and fall, with a peak of 0.3, have {level.round(3)}"
+    there = np.array([three_part_rate(step, 300, 4e-3, 30, 90) for step in range(300)], float)
+    back = np.array([three_part_rate(299 - step, 300, 4e-3, 90, 30) for step in range(300)], float)
+    assert np.allclose(there, back), "rise and fall exchanged should be the same schedule, seen in a mirror"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def three_part_rate(step, steps, peak, warm_up, fall):
+#     rise = (step + 1) / max(warm_up, 1)
+#     descent = (steps - step) / max(fall, 1)
+#     return peak * min(1, rise, descent)
+# ```
+#
+# Each part is a limit, and in every step the lowest limit counts. `step + 1` steps have begun, and `steps - step` are
+# left, this one included in both. The usual mistake is `step / warm_up`: the first step then has a rate of 0, and
+# changes nothing.
+#
+# </details>
+#
+# ### Exercise 2: Adam by hand
+#
+# Adam keeps two running means for each weight, of the gradient $g$ and of its square. Both are 0 before the first step.
+# In each step
+#
+# - $m$, the mean of the gradient, becomes $0.9\,m + 0.1\,g$
+# - $v$, the mean of its square, becomes $0.999\,v + 0.001\,g^2$
+#
+# In the first steps both are too small, because much of that 0 is still in them. Correct this: divide each of them by
+# a number that depends on how many steps have been made. It must make the corrected $m$ equal to $g$, and the corrected
+# $v$ equal to $g^2$, in *every* step for as long as the gradient stays the same. Then the weight moves by minus the
+# learning rate, times the corrected $m$, divided by the square root of the corrected $v$.
+#
+# `gradients` is an array of shape (steps, weights); none of them is 0. Return how far each weight moves in each step,
+# as an array of the same shape. By hand: with gradients of 5 in both of two steps and a rate of 0.01, both moves are
+# -0.01. Without the correction the first one would be about three times as long.
+#
+# <details><summary>Hint</summary>
+#
+# How much of the very first value is left in a running mean after $t$ steps? The section about the momentum of batch
+# normalisation computes it. The rest of it is gradient. Keep the uncorrected means for the next step.
+#
+# </details>
+
+# %%
+def adam_moves(gradients, rate):
+    """How far Adam moves each weight in each step, (steps, weights)."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    gradients = np.random.default_rng(0).normal(size=(20, 3)) * [1000, 1, 0.1]
+    moves = np.asarray(adam_moves(gradients.copy(), 0.01), float)
+    assert moves.shape == (20, 3), f"20 steps of 3 weights have moves of shape {moves.shape}"
+    assert (moves[0] * gradients[0] < 0).all(), f"not downhill: the gradients {gradients[0]} give the moves {moves[0]}"
+    first = np.abs(moves[0]) / 0.01
+    assert np.allclose(first, 1, rtol=0.01), f"in the first step weights move by {first.round(3)} learning rates, not 1"
+    steady = np.asarray(adam_moves(np.full((50, 1), -3.0), 0.01), float)[[0, 1, 49], 0] / 0.01
+    assert np.allclose(steady, 1, rtol=0.01), f"steady gradient: steps 1, 2, 50 move {steady.round(2)} learning rates"
+    weights, optimizer = keras.Variable(np.zeros(3, "float32")), keras.optimizers.Adam(0.01)
+    for row in gradients:
+        optimizer.apply([tf.constant(row, "float32")], [weights])
+    assert np.allclose(moves.sum(axis=0), weights, atol=5e-4), "with changing gradients, Adam of Keras goes elsewhere"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def adam_moves(gradients, rate):
+#     m, v, moves = 0, 0, []
+#     for step, gradient in enumerate(np.asarray(gradients, float), 1):
+#         m = 0.9 * m + 0.1 * gradient
+#         v = 0.999 * v + 0.001 * gradient**2
+#         moves.append(-rate * (m / (1 - 0.9**step)) / np.sqrt(v / (1 - 0.999**step)))
+#     return np.array(moves)
+# ```
+#
+# After $t$ steps the share $0.9^t$ of the first 0 is left, so the share $1 - 0.9^t$ is gradient. Without the correction
+# the first step is about three times too long. It is also wrong to put the corrected value into the next step's mean:
+# then it is corrected again and again. (Keras adds a tiny number below the fraction, so that a gradient of 0 does no
+# harm.)
+#
+# </details>
+#
+# ### Further
+#
 # 1. Estimate the cost of a recipe with 16 filters and 256 pixels. *Hint: `dataclasses.replace(LAPTOP, ...)`, then
 #    `model_for` and `multiply_adds`.*
 # 2. With which rate does `descend` reach the bottom in a single step? *Hint: solve $w - r \cdot 2 w = 0$.*

@@ -801,6 +801,147 @@ shutil.rmtree(scratch)  # the small world is no longer needed
 #
 # ## Exercises
 #
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: A stop that asks for more
+#
+# Our early stop counts every lower validation loss as progress, however little lower. Write the rule with a *least*
+# progress:
+#
+# - There is a reference: the loss of the last epoch that counted as progress. An epoch counts as progress when its loss
+#   is lower than the reference by *more* than `least`; then its loss is the new reference. The first epoch has nothing
+#   to be compared with, and counts as progress.
+# - When `patience` epochs in a row were no progress, training stops.
+# - A loss can be NaN ("not a number"), when values have become infinite. NaN is never progress, not even in the first
+#   epoch.
+#
+# `losses` is a list of numbers, one per epoch, `patience` is at least 1, `least` is 0 or more. Return the number of
+# epochs after which training stops, or `None` if it does not stop before the list ends.
+#
+# By hand: for `[0.50, 0.40, 0.39, 0.38, 0.37]` and `least=0.025`, epochs 1, 2 and 5 are progress. With a patience of 2
+# the answer is 4, with a patience of 3 it is `None`.
+#
+# <details><summary>Hint</summary>
+#
+# Two variables are enough: the reference, and how many epochs have waited. Which number can be the reference before the
+# first epoch? Every comparison with NaN is false: `nan < 1` and also `nan >= 1`.
+#
+# </details>
+
+# %%
+def stops_after(losses, patience, least):
+    """Number of epochs after which training stops for want of progress, or None."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    slow, nan = [0.5, 0.4, 0.39, 0.38, 0.37], float("nan")
+    for losses, patience, least, right, look in (
+            (slow, 2, 0.025, 4, "Epochs are counted from 1, and those without progress are 3 and 4."),
+            (slow, 3, 0.025, None, "Compare with the last epoch that was progress: small steps add up."),
+            ([3, 2, 2, 1, 1, 1], 2, 0, 6, "Loss 2 in epoch 3 is no lower than before, and only epochs in a row count."),
+            ([nan, 0.5, nan, nan], 2, 0, 4, "What do your comparisons say about NaN, and what comes after a NaN?")):
+        answer = stops_after(losses, patience, least)
+        assert answer == right, f"{losses} with patience {patience} and least {least} gave {answer}. {look}"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def stops_after(losses, patience, least):
+#     reference, waited = float("inf"), 0
+#     for epoch, loss in enumerate(losses, 1):
+#         waited += 1
+#         if loss < reference - least:
+#             reference, waited = loss, 0
+#         if waited == patience:
+#             return epoch
+#     return None
+# ```
+#
+# The reference stays where it is while nothing counts as progress, so that slow but steady progress counts in the end.
+# Whoever compares with the epoch before stops a training that still gets better. Asking "is it lower?" and not "is it
+# not lower?" leaves NaN out. Keras has the same rule, `EarlyStopping(min_delta=...)`, with one exception: the
+# first loss becomes its reference even if it is NaN, and then nothing is ever lower.
+#
+# </details>
+#
+# ### Exercise 2: A batch in pieces
+#
+# A large batch may not fit into memory. Its gradient can be computed all the same: a few images at a time, and the
+# gradients put together at the end. Then one step is made, as if the whole batch had been there.
+#
+# Write this for one batch. `images` and `masks` are arrays with the image as their first axis, and `model.loss` returns
+# one loss per image, as ours does. Show the model at most `size` images at once; the last piece may be smaller. Return
+# a list with one gradient for each of `model.trainable_variables`: that of the *mean* loss of all images. Change no
+# weight. (The check watches what `model.loss` is given, so do not use `tf.function`.)
+#
+# For example, 7 images with `size=3` make pieces of 3, 3 and 1 images, and the result is the same as with `size=7`, up
+# to rounding.
+#
+# <details><summary>Hint</summary>
+#
+# The four lines of "One step by hand" do it for one piece. The gradient of a sum is the sum of the gradients. When do
+# you divide, and by what?
+#
+# </details>
+
+# %%
+def gradient_in_parts(model, images, masks, size):
+    """Gradient of the mean loss of a batch, computed from at most so many images at once."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    seen, random = [], np.random.default_rng(0)
+    net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, padding="same", activation="sigmoid")])
+    net.compile(loss=lambda a, b: seen.append(int(a.shape[0])) or tf.reduce_mean((a - b) ** 2, axis=(1, 2, 3)))
+    for count in (6, 7):
+        images, masks = np.split(random.random((count, 8, 8, 3), "float32"), [1], axis=-1)
+        seen.clear()
+        answer = gradient_in_parts(net, images, masks, 3)
+        assert sum(seen) == count and max(seen) <= 3, f"{count} images were given to the loss in pieces of {seen}"
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(net.loss(masks, net(images)))
+        for yours, right in zip(answer, tape.gradient(loss, net.trainable_variables), strict=True):
+            same = np.shape(yours) == right.shape and np.allclose(yours, right, rtol=1e-3, atol=1e-6)
+            assert same, f"{count} images in pieces of 3 give another gradient. Does each image count the same?"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def gradient_in_parts(model, images, masks, size):
+#     total = [0.0] * len(model.trainable_variables)
+#     for start in range(0, len(images), size):
+#         part = slice(start, start + size)
+#         with tf.GradientTape() as tape:
+#             loss = tf.reduce_sum(model.loss(masks[part], model(images[part], training=True)))
+#         gradients = tape.gradient(loss, model.trainable_variables)
+#         total = [before + new for before, new in zip(total, gradients)]
+#     return [each / len(images) for each in total]
+# ```
+#
+# Add the losses of all images, and divide once, by the number of images. The mean of the pieces' means is the usual
+# mistake: an image in a small last piece then counts more than the others. Two things cannot be put together like this:
+# batch normalisation in training mode, which takes its statistics from each piece, and the article's pooled Dice, which
+# is no mean over images. (Optimizers of Keras can join several batches: `gradient_accumulation_steps`.)
+#
+# </details>
+#
+# ### Further
+#
 # 1. Train your recipe with another seed and compare the two lowest validation losses. How large is the part of
 #    chance? *Hint: `train(..., run_folder=chosen.run.with_name("seed7"), seed=7)`; a run folder holds one run.*
 # 2. Write a callback `StopAtDice` that ends the training when `val_hard_dice` exceeds a number, and try it in the

@@ -27,7 +27,7 @@
 # - report scores with their spread, and look at the worst cases
 # - compare with a baseline, choose a threshold honestly, and look into groups of patients
 # - explain why a network that was trained on drawings can segment real X-rays, and find out where it breaks
-# - cross-validate, and put an interval around a mean
+# - cross-validate, put an interval around a mean, and tell an effect from chance
 # - segment an X-ray file of your own, and say what such a result does not prove
 #
 # **Time on two cores:** about 1 minute
@@ -1192,9 +1192,127 @@ print(f"best is better on {np.sum(gains > 0)} of {len(gains)} X-rays")
 # *differences*. An X-ray that is hard for both then counts neither for nor against one of them. Such a **paired**
 # comparison can show smaller differences than two separate intervals can. If its interval does not contain 0, these
 # trained models would probably keep their order on other patients from the same place. The interval knows nothing of
-# the seed: each recipe was trained with one.
+# the seed: each recipe was trained with one. The next section shows how much that can change.
 
 # %% [markdown]
+# ### What the article's choices cost
+#
+# The article's recipe differs from `laptop` in many numbers at once. Which of them matter? One at a time was put into
+# the laptop recipe, the **reference**, and scored on the test X-rays of fold 1. (Learning rate, schedule and optimizer
+# go together; net and picture are enlarged only as far as fits.) "All together" is the article's recipe, with its own
+# number of epochs, at a size that a computer without a GPU can train. "Padded" is a question of our own: both recipes
+# squash an X-ray to a square; here it keeps its shape, and black bars make it square.
+
+# %%
+measured = read_json(MEASURED / "choices.json")
+trainings = measured["rows"]
+epochs, count = measured["recipe"]["epochs"], trainings[0]["dice"]["n"] // len(trainings[0]["means"])
+print(f"{epochs} epochs each (all together: the article's), {count} test X-rays of {measured['data']}\n")
+for row in trainings:
+    print(f"{row['name']}{': ' if row['note'] else ''}{row['note']}")
+
+# %% [markdown]
+# > **Predict.** Which choice costs most? Which costs nothing, or helps? The reference was trained with three seeds. How
+# > far apart will these three be, where nothing but chance differs?
+
+# %%
+middle = trainings[0]["dice"]["mean"]
+far = -0.03  # what lies further to the left is written, not drawn
+figure, axes = figures.new_figure(width=7, height=4)
+draw_intervals(axes[0, 0], [row["difference"] for row in trainings], range(len(trainings)), marker="o")
+for place, row in enumerate(trainings):
+    seeds = [mean - middle for mean in row["means"].values()]
+    axes[0, 0].plot(seeds, [place + 0.25] * len(seeds), "x", color="black", markersize=4)
+    if row["difference"]["mean"] < far:
+        axes[0, 0].text(far, place, f" far to the left, at {row['difference']['mean']:.2f}", va="center", fontsize=9)
+axes[0, 0].axvline(0, color="grey", linestyle=":")
+axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, None), yticks=range(len(trainings)),
+               yticklabels=[row["name"] for row in trainings])
+axes[0, 0].invert_yaxis()
+figures.show(figure, "A dot chart with a row for each changed choice: its difference from the reference with a "
+             "whisker, and below it a small cross for each seed; what is too far off is a number.")
+
+# %%
+print(f"{'':36}   Dice  worst  work  difference (95 % interval)")
+for row in trainings:
+    mean, low, high = (row["difference"][key] for key in ("mean", "low", "high"))
+    print(f"{row['name']:36} {row['dice']['mean']:.4f} {row['dice']['worst']:.4f} {row['work']:5.1f}  "
+          f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+
+# %% [markdown]
+# How to read it:
+#
+# - The whisker says what other *patients* would change. The crosses are the trainings with other *seeds*. Take a choice
+#   seriously if its whisker does not reach 0 *and* its crosses lie clearly beside those of the reference. Two or three
+#   seeds are few: a small distance says nothing.
+# - The differences need not add up to that of "all together". A choice may do no harm alone, and harm beside another.
+# - All have the same number of epochs. A choice that only makes learning slower would cost less in a longer training.
+# - Look at the work as well: it counts the multiply-adds of a whole training, and the reference has 1. A little more
+#   Dice can cost many times the work.
+#
+# ### Four scales for the same masks
+#
+# Notebook 6 told soft from hard, and pooled from per image. That makes four kinds of Dice. The article reports a soft
+# Dice pooled over batches of two; here all test X-rays are one batch. We report "hard per image". Here are all four,
+# for the reference (its first seed) and for "all together", at the network's size and without cleaning, so that the
+# last column differs a little from the table above.
+#
+# > **Predict.** For which of the two trainings will soft and hard lie further apart? And which gap is smaller: between
+# > pooled and per image, or between soft and hard?
+
+# %%
+scales = ("soft pooled", "soft per image", "hard pooled", "hard per image")
+print(f"{'':14}" + "".join(f"{scale:>16}" for scale in scales))
+for name, value in measured["scales"].items():
+    print(f"{name:14}" + "".join(f"{value[scale]:16.4f}" for scale in scales))
+
+# %% [markdown]
+# Within a row, all four numbers describe the *same* predictions. Soft is lower than hard where a network is right but
+# not sure, as after too short a training. So two rows may be far apart on one scale and close together on another.
+# Never compare a number of one column with a number of another.
+#
+# ### What a validation score is worth
+#
+# During training, `best.keras` keeps the weights with the lowest loss *on the validation X-rays*. `last.keras` keeps
+# those of the last epoch, which nobody chose. Both were scored, for the three trainings of the reference.
+#
+# > **Predict.** On which X-rays will the best weights be further ahead of the last ones, on those for validation or on
+# > those for testing?
+
+# %%
+print("mean Dice        validation      test")
+for weights in ("best", "last"):
+    val_dice, test_dice = (measured["checkpoint"][f"{weights}, {part}"]["mean"] for part in ("val", "test"))
+    print(f"{weights} weights {val_dice:15.4f} {test_dice:9.4f}")
+
+# %% [markdown]
+# Compare the two rows within a column; between the columns, the X-rays differ as well. If the best weights are ahead by
+# more on validation than on test, then the surplus belongs to the choice: this epoch happened to suit the validation
+# X-rays. That is why a score on validation, such as the article's, is no test. With so few X-rays expect small
+# differences here, in either direction.
+#
+# ### What a leak is worth
+#
+# The article's split has some patients in training *and* in test (notebook 3). The reference was trained twice: on that
+# split, and on the same one without the training and validation X-rays of those patients.
+#
+# > **Predict.** How will the scores of these patients' test X-rays change when the network has not met the patients
+# > before? And those of the other test X-rays?
+
+# %%
+leak = measured["leak"]
+print("test X-ray   patient in training   patient not in training")
+for case_id in leak["ids"]:
+    known, unknown = (leak[name]["dice"][case_id] for name in ("leaking", "clean"))
+    print(f"{case_id.split('_', 1)[1]:12} {known:19.4f} {unknown:25.4f}")
+print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['others']:25.4f}")
+
+# %% [markdown]
+# These are very few X-rays, too few for an interval. The last row shows how much the two trainings differ for reasons
+# that have nothing to do with the leak: fewer X-rays, in another order. A change that is not clearly larger proves
+# nothing. And whether a leak raises the score or not: a test on known patients cannot say how the network works on new
+# ones.
+#
 # ### How many real X-rays are needed?
 #
 # Somebody has to outline the lungs of each real X-ray by hand. How many are needed? Networks like the shipped one were
@@ -1234,12 +1352,13 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # trainings are short, with the learning rate of fine-tuning. A random start might catch up with more steps, so that a
 # part of the lead is a lead in time.
 #
-# The trainings of this section can be repeated with the real set at hand; without a GPU they take about two hours. From
+# The trainings of this section can be repeated with the real set at hand; without a GPU they take several hours. From
 # the folder of the course (with conda, `python` in place of `.venv/bin/python`):
 #
 # ```
 # .venv/bin/python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
 # .venv/bin/python -m lungseg_utils curve --data data/MontgomerySet
+# .venv/bin/python -m lungseg_utils choices --data data/MontgomerySet
 # ```
 #
 # The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/measured`.
@@ -1404,6 +1523,148 @@ folder.cleanup()
 # </details>
 #
 # ## Exercises
+#
+# Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
+# folded: open it when you are done, or stuck.
+#
+# ### Exercise 1: Masks that cannot be right
+#
+# The network answers whatever it is shown, and never refuses. But some answers can be seen to be wrong without any
+# truth beside them. Write a function that looks at the masks of one X-ray and returns a set of words, one for each
+# reason for doubt:
+#
+# - `"missing"`: a lung has no pixel. Then this is the only word; nothing else is asked.
+# - `"overlapping"`: at least one pixel belongs to both lungs.
+# - `"swapped"`: the first lung lies further to the viewer's right than the second one, judged by the mean column
+#   of its pixels.
+# - `"unequal"`: the larger lung has more than three times as many pixels as the smaller one.
+#
+# `masks` is (height, width, 2), `uint8`, 0 and 1, as `to_masks` makes it: the first channel is the lung on the viewer's
+# left. Masks without any reason for doubt give the empty set, `set()`.
+#
+# <details><summary>Hint</summary>
+#
+# `np.nonzero(lung)` gives two arrays, the rows and the columns of the pixels. Ask for `"missing"` first: an empty
+# array has no mean. Which of the two lungs may be the small one?
+#
+# </details>
+
+# %%
+def doubts(masks):
+    """Set of words that say why the masks of one X-ray cannot be right."""
+    raise NotImplementedError
+
+
+# %%
+from lungseg_utils.exercises import check
+
+
+@check
+def exercise_1():
+    good, small, wide = np.zeros((3, 60, 80, 2), "uint8")
+    good[20:50, 10:30, 0] = small[20:50, 10:30, 0] = wide[20:50, 10:60, 0] = 1
+    good[5:45, 50:70, 1] = small[5:12, 50:70, 1] = wide[5:45, 50:70, 1] = 1
+    for name, masks, right in (
+            ("two good lungs", good, ""), ("two lungs in the wrong order", good[..., ::-1], "swapped"),
+            ("a second lung of no pixel", good * np.uint8([1, 0]), "missing"), ("no lung", good * 0, "missing"),
+            ("a small second lung", small, "unequal"), ("a small first lung", small[:, ::-1, ::-1], "unequal"),
+            ("lungs that share pixels", wide, "overlapping"), ("both faults", small[..., ::-1], "swapped unequal")):
+        found = doubts(masks)
+        assert set(found) == set(right.split()), f"{name} gave {found}"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def doubts(masks):
+#     first, second = masks[..., 0] > 0, masks[..., 1] > 0
+#     areas = sorted([int(first.sum()), int(second.sum())])
+#     if areas[0] == 0:
+#         return {"missing"}
+#     is_so = {
+#         "overlapping": (first & second).any(),
+#         "swapped": np.nonzero(first)[1].mean() > np.nonzero(second)[1].mean(),
+#         "unequal": areas[1] > 3 * areas[0],
+#     }
+#     return {word for word, found in is_so.items() if found}
+# ```
+#
+# Columns are the second axis. An area of 0 must be dealt with first, because it has no mean. Try it on the `answers` of
+# "It always answers", turned into masks by `to_masks`: does it doubt all that are wrong? A list of this kind finds only
+# the faults that somebody thought of.
+#
+# </details>
+#
+# ### Exercise 2: Could it be chance?
+#
+# Of two recipes, one is better by a little on average. Suppose that in truth they were equally good. Then it would be
+# chance which of them is ahead in one patient, and every difference could as well have the opposite sign. How often
+# would chance alone bring a mean difference as far from 0 as ours? This share is called a **p-value**.
+#
+# `gains` is an array with a difference for each X-ray, and `patients` a list of as many names, in any order. Repeat
+# this `flips` times:
+#
+# - Draw a sign for each *patient*, + or -, both equally likely. All X-rays of a patient get the same sign.
+# - Multiply each gain by its sign, and take the mean over all X-rays.
+#
+# Return the share of these means that are at least as far from 0 as the mean of `gains`, in either direction.
+#
+# By hand: three patients, an X-ray each, all gains are 0.02. There are 8 ways to draw the signs. Two of them, all + and
+# all -, bring a mean as far from 0 as ours. So the share is about 2/8, however large the gains are: three patients
+# prove little.
+#
+# <details><summary>Hint</summary>
+#
+# `np.unique(patients, return_inverse=True)` numbers the patients, as in `bootstrap_interval`; `signs[numbers]` gives
+# each X-ray the sign of its patient. Means that are equal may differ in their last digit: take off 1e-12 before you
+# compare.
+#
+# </details>
+
+# %%
+def flip_test(gains, patients, flips=4000, seed=0):
+    """Share of random signs that bring the mean gain as far from 0 as it is."""
+    raise NotImplementedError
+
+
+# %%
+@check
+def exercise_2():
+    share = flip_test(np.full(4, 0.25), [*"abcd"], 2000)
+    assert share is not None and np.ndim(share) == 0, f"the share should be one number, and is {share}"
+    assert share > 0, "four patients, all gains 0.25: even all signs + are not counted as far enough from 0"
+    look = "How many of the 16 ways to draw signs lead as far from 0, in either direction?"
+    assert 0.09 < share < 0.16, f"four patients with one X-ray each, all gains 0.25: the share is {share:.3f}. {look}"
+    share = flip_test(np.full(24, 0.25), [*"abc"] * 8, 2000)
+    assert 0.2 < share < 0.3, f"24 X-rays of three patients, all gains 0.25: the share is {share:.3f}. Who gets a sign?"
+    share = flip_test(np.array([-0.25] + [0.25] * 7), [*"cbaaaaaa"], 2000)
+    assert 0.7 < share < 0.8, f"6 X-rays of one patient, 1 each of two more: the share is {share:.3f}. Mean of what?"
+    share = flip_test(np.array([0.25, -0.25]), [*"ab"], 2000)
+    assert share > 0.999, f"all signs lead at least as far from 0 as a mean of 0, and your share is {share:.3f}"
+    share = flip_test(np.full(16, 0.25), [*"abcdefghijklmnop"], 2000)
+    assert share < 0.01, f"16 patients who all gain 0.25 are hardly chance, and your share is {share:.3f}"
+
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def flip_test(gains, patients, flips=4000, seed=0):
+#     names, numbers = np.unique(patients, return_inverse=True)
+#     signs = np.random.default_rng(seed).choice([-1, 1], size=(flips, len(names)))
+#     means = (signs[:, numbers] * gains).mean(axis=1)
+#     return float(np.mean(np.abs(means) >= abs(np.mean(gains)) - 1e-12))
+# ```
+#
+# Signs drawn for each X-ray treat two pictures of one person as two people, and the share comes out too small. Try it
+# on the `gains` of "X-ray by X-ray". A small share says that chance alone rarely goes so far. It does not say that the
+# gain is large, and it is not the probability that the recipes are equal.
+#
+# </details>
+#
+# ### Further
 #
 # 1. Evaluate without cleaning, and compare Dice and HD95. *Hint: write a `to_masks` without `clean`, and run the
 #    cell of `evaluate` again.*

@@ -260,6 +260,77 @@ def curve_table() -> str:
     return report.markdown_table(["real X-rays", "start from drawings", "start at random"], lines)
 
 
+def choices_table() -> str:
+    """The README's table of what the article's choices cost."""
+    from lungseg_utils import report
+
+    lines = []
+    for row in measured("choices")["rows"]:
+        dice, change = row["dice"], row["difference"]
+        is_reference = row["name"] == "reference"
+        lines.append(
+            [
+                f"{row['name']} ({row['note']})" if row["note"] else row["name"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['worst']:.4f}",
+                "" if is_reference else f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})",
+                ", ".join(f"{mean:.4f}" for mean in row["means"].values()),
+                f"{row['work']:.2g}",
+            ]
+        )
+    head = ["choice", "hard Dice, mean ± SD", "worst", "difference (95 % interval)", "mean with each seed"]
+    return report.markdown_table(head + ["multiply-adds, relative"], lines)
+
+
+def speed_table() -> str:
+    """The README's table of what training costs, and the machine that it was measured on."""
+    from lungseg_utils import report
+
+    kept = measured("speed")
+    chip, peak = kept["processor"], kept["peak"]
+    lines = []
+    for name, one in kept["pipelines"].items():
+        lines.append(
+            [
+                name,
+                f"{one['images_per_second']:.3g}",
+                f"{one['times']:.2g}" if one["times"] < 10 else f"{one['times']:.0f}",
+                f"{one['multiply_adds'] / 1e9:.2f}",
+                f"{one['gflops']:.0f}",
+                f"{one['share']:.0%}",
+                f"{one['memory_gb']:.1f} GB",
+            ]
+        )
+    head = ["pipeline", "images/s", "times the article's", "10⁹ multiply-adds an image", "GFLOP/s"]
+    table = report.markdown_table(head + ["of the float32 or bfloat16 peak", "memory"], lines)
+    peaks = [
+        f"{precision} {min(peak[precision]):.0f} to {max(peak[precision]):.0f}" for precision in ("float32", "bfloat16")
+    ]
+    return (
+        f"{table}\n\nMeasured on {chip['name']}, {chip['cores']} cores ({', '.join(chip['features'] or [])}), "
+        f"{kept['date']}, TensorFlow {kept['versions']['TensorFlow']}. Large matrix products between the pipelines: "
+        f"{' and '.join(peaks)} GFLOP/s, since others used the machine too; shares compare with the highest."
+    )
+
+
+def draw_cost() -> None:
+    """The README's picture of how the cost of training grows."""
+    from lungseg_utils import figures
+
+    growth = measured("speed")["growth"]
+    figure, axes = figures.new_figure(1, 3, width=2.8, height=2.8)
+    for axis, rows, key, value, label in (
+        (axes[0, 0], growth["size"], "px", "ms", "side of the picture, px"),
+        (axes[0, 1], growth["count"], "images", "seconds", "images in an epoch"),
+        (axes[0, 2], growth["cores"], "cores", "ms", "processor cores"),
+    ):
+        axis.plot([row[key] for row in rows], [row[value] for row in rows], "o-", color="black")
+        axis.set(xlabel=label, ylabel="ms per image" if value == "ms" else "seconds per epoch", ylim=(0, None))
+        axis.set_xticks([row[key] for row in rows])
+    RESULTS.mkdir(exist_ok=True)
+    figure.savefig(RESULTS / "cost.png", dpi=100)
+
+
 def badges() -> str:
     """The README's list of notebooks with their badges."""
     lines = ["| | notebook | open |", "|---|---|---|"]
@@ -301,6 +372,8 @@ def readme(text: str) -> str:
         "crossval": crossval_table,
         "groups": groups_table,
         "curve": curve_table,
+        "choices": choices_table,
+        "speed": speed_table,
         "unseen": unseen_table,
         "parts": parts_table,
     }
@@ -323,6 +396,7 @@ def main() -> None:
             measure(data, unseen="" if data else options.data)
     if options.what == "readme":
         draw_picture()
+        draw_cost()
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 

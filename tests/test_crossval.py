@@ -315,3 +315,10 @@ def test_what_is_kept_holds_figures_and_no_pictures():
 
 def test_kept_figures_are_part_of_the_package():
     assert '"measured/*"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_kept_table_of_choices_is_that_of_today():
+    kept_rows = pretraining.read_json(choices.FILE)["rows"]
+    assert [row["name"] for row in kept_rows] == [choice.name for choice in choices.CHOICES]
+    assert [list(row["means"]) for row in kept_rows] == [list(map(str, choice.seeds)) for choice in choices.CHOICES]
+    assert pretraining.read_json(choices.FILE)["recipe"] == json.loads(json.dumps(dataclasses.asdict(choices.SHORT)))

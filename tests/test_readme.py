@@ -41,7 +41,7 @@ def test_a_changed_score_of_the_cross_validation_would_be_seen(tmp_path, monkeyp
         (tmp_path / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(crossval, "MEASURED", tmp_path)
     assert build.readme(TEXT) == TEXT
-    for name in ("crossval-best.csv", "curve.json"):
+    for name in ("crossval-best.csv", "curve.json", "choices.json", "speed.json"):
         kept = (tmp_path / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(re.sub(r"\b0\.9\d+|\b\d+\.\d+", "0.5", kept), encoding="utf-8")
         assert build.readme(TEXT) != TEXT, name
