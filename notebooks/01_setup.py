@@ -266,8 +266,8 @@ except ValueError as error:
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: Random numbers of your own
 #
@@ -282,7 +282,7 @@ except ValueError as error:
 # - The three global generators stay as they were: the numbers that they give next are those that they would have given
 #   without your function.
 #
-# For example, if `shuffled(["A", "B", "C"], 7)` is `["C", "A", "B"]` once, then it is so always.
+# For example, if `shuffled(["A", "B", "C"], 7)` is `["C", "A", "B"]` once, then it is so every time.
 #
 # <details><summary>Hint</summary>
 #
@@ -310,7 +310,7 @@ def exercise_1():
         orders = [shuffled(letters, seed) for seed in seeds]
         draws.append((random.random(), sklearn.utils.check_random_state(None).random(), float(tf.random.uniform([]))))
     assert letters == list("ABCDEFGHIJ"), f"the list that you were given has become {letters}. Leave it as it is."
-    assert isinstance(orders[0], list) and sorted(orders[0]) == letters, f"not a list of the same items: {orders[0]}"
+    assert isinstance(orders[0], list) and sorted(orders[0]) == letters, f"not a list of the same items: {orders[0]!r}"
     assert orders[0] == orders[2] != orders[1], f"the seeds 1, 2 and 1 gave {orders}. Which must be equal?"
     assert draws[0] == draws[1], "after your function, the global generators give other numbers than without it."
 

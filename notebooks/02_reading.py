@@ -741,8 +741,8 @@ assert 0.5 < blind < 0.95
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: Shrink a map of labels
 #
@@ -767,8 +767,8 @@ assert 0.5 < blind < 0.95
 # <details><summary>Hint</summary>
 #
 # For each label, `labels == label` is a mask. Which number does the notebook compute from a mask for each new pixel,
-# before it cuts at one half? Compute it for every label. `np.argmax(..., axis=0)` finds at which place the largest of
-# several arrays is.
+# before it cuts at one half? Compute it for every label, from a `float32` mask. `np.argmax(..., axis=0)` finds at which
+# place the largest of several arrays is.
 #
 # </details>
 
@@ -793,7 +793,7 @@ def exercise_1():
     for row, column in np.ndindex(3, 5):
         counts = np.bincount(labels[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].ravel(), minlength=8)
         label = small[row, column]
-        assert counts[label] == counts.max(), f"a new pixel is {label}. Of its old ones {counts} had the labels 0 to 7."
+        assert counts[label] == counts.max(), f"a new pixel is {label}. Of the old ones, {counts} were 0, 1, ... 7."
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -500,8 +500,8 @@ other.unlink()
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: The same picture under two names
 #
@@ -513,9 +513,9 @@ other.unlink()
 #
 # - `first` is (N, height, width), `second` is (M, height, width), both `uint8`: for example the training X-rays and the
 #   test X-rays.
-# - It returns a list of all pairs `(i, j)` for which `first[i]` and `second[j]` differ by **at most** `limit` grey
-#   levels on average: the mean over all pixels of how far apart the two grey levels are. The order of the list does not
-#   matter.
+# - In each pixel, `first[i]` and `second[j]` are some grey levels apart. The pair `(i, j)` is a double if the mean of
+#   this over all pixels is **at most** `limit`.
+# - Return a list of all such pairs, in any order.
 #
 # For example, the pictures `[[10, 20]]` and `[[12, 20]]` are 2 and 0 apart in their two pixels, which is 1 on average.
 #
@@ -543,7 +543,7 @@ def exercise_1():
     second[3, 0, 0] = 255
     found = {(int(i), int(j)) for i, j in doubles(first, second, limit=1)}
     assert (5, 2) in found, f"first[5] and second[2] are equal, but you found {sorted(found)}. Compare each with each."
-    assert (1, 0) in found, "first[1] and second[0] are 1 apart in each pixel, some up, some down. They were not found."
+    assert (1, 0) in found, "first[1] and second[0] are 1 apart in each pixel, some up, some down: within the limit."
     assert (0, 3) in found, "first[0] and second[3] differ in one of 256 pixels. Average over all pixels. Not found."
     more = sorted(found - {(5, 2), (1, 0), (0, 3)})
     assert not more, f"{more} are no doubles. A picture and its mirror image, for example, have the same mean."

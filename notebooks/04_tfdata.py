@@ -932,8 +932,8 @@ for name, stream in (("augmented after repeat", right), ("augmented, then cached
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: A window at a random place
 #
@@ -972,10 +972,10 @@ def exercise_1():
     windows = tf.data.Dataset.range(400).map(lambda n: random_window(*case, tf.stack([n, 7]), 4))
     cuts = [(np.round(100 * picture).astype(int), masks) for picture, masks in windows.as_numpy_iterator()]
     for seen, masks in cuts:  # `seen` says which pixels of the picture are in the window
-        assert np.array_equal(seen - seen.flat[0], numbers[:4, :4]), f"no (4, 4, 1) pixels of the picture: {seen.shape}"
+        assert np.array_equal(seen - seen.flat[0], numbers[:4, :4]), f"not a 4 x 4 window of the picture: {seen.shape}"
         assert np.array_equal(masks, marks[seen[..., 0]]), "the masks are cut out at another place than the picture"
     places = [divmod(int(seen.flat[0]), 9) for seen, _ in cuts]
-    assert len(set(places)) == 24, f"in 7 x 9 px it could begin at 24 places, but only {sorted(set(places))} came"
+    assert len(set(places)) == 24, f"of 24 places in 7 x 9 px only {sorted(set(places))} came. Row and column?"
 
 # %% [markdown]
 # <details><summary>Solution</summary>

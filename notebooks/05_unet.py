@@ -765,8 +765,8 @@ figures.show(figure, "An X-ray, and the untrained network's probabilities for ch
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: What other stacks of layers see
 #
@@ -774,9 +774,9 @@ figures.show(figure, "An X-ray, and the untrained network's probabilities for ch
 # layer is a pair: the width of its kernel, and its **stride**, the number of pixels from one place of the kernel to the
 # next. A 3 x 3 convolution of the U-Net is `(3, 1)`, and its pooling is `(2, 2)`.
 #
-# The result is the side of the square of input pixels that one number behind the last layer sees.
+# The result is the side of the square of input pixels that one number after the last layer sees.
 #
-# By hand: a 7 x 7 convolution with stride 2 sees 7 px. A 3 x 3 convolution behind it sees 3 of these places. They lie
+# By hand: a 7 x 7 convolution with stride 2 sees 7 px. A 3 x 3 convolution after it sees 3 of these places. They lie
 # 2 px apart, so together they cover 2 + 2 + 7 = 11 px, and `field_of([(7, 2), (3, 1)])` is 11.
 #
 # The check measures, too. It takes lines of pixels in place of squares, lights one pixel at a time, and counts how many
@@ -791,7 +791,7 @@ figures.show(figure, "An X-ray, and the untrained network's probabilities for ch
 
 # %%
 def field_of(stack):
-    """Side of the square of input pixels that one number behind a stack of (kernel, stride) layers sees, px."""
+    """Side of the square of input pixels that one number after a stack of (kernel, stride) layers sees, px."""
     raise NotImplementedError
 
 
@@ -802,7 +802,7 @@ from lungseg_utils.exercises import check
 @check
 def exercise_1():
     stacks = {"a layer alone sees what its kernel covers": [(5, 2)], "each layer adds": [(3, 1), (3, 1), (3, 1)],
-              "a stride matters to the layers behind it": [(2, 2), (3, 1)],
+              "a stride matters to the layers after it": [(2, 2), (3, 1)],
               "strides act together": [(2, 2), (2, 2), (2, 2), (3, 1)],
               "all of this at once": [(7, 2), (3, 2), (5, 1), (2, 2), (3, 1)]}
     lines = np.eye(99, dtype="float32")[..., np.newaxis]  # 99 lines: in each another pixel is lit
@@ -825,7 +825,7 @@ def exercise_1():
 # ```
 #
 # A kernel adds its width less one, because one place is counted already, in steps of the map that it is laid on. Its
-# own stride counts only for the layers behind it, and strides multiply. A layer with a stride is therefore worth most
+# own stride counts only for the layers after it, and strides multiply. A layer with a stride is therefore worth most
 # when it comes early.
 #
 # </details>
@@ -833,7 +833,7 @@ def exercise_1():
 # ### Exercise 2: Pictures of any size
 #
 # `build_unet` refuses a picture that cannot be halved often enough. In practice pictures have all sizes, and one way
-# round is to fill in pixels at the edges. Write `answer_any_size`:
+# round this is to fill in pixels at the edges. Write `answer_any_size`:
 #
 # - `pictures` is an array (batch, height, width, channels), `float32`.
 # - `net` is called as a function. It takes such an array if height and width can be halved `depth` times, and gives

@@ -962,8 +962,8 @@ figures.show(figure, "On the left two blurred bright lungs, the mean of all trai
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: Each lung by itself
 #
@@ -975,8 +975,8 @@ figures.show(figure, "On the left two blurred bright lungs, the mean of all trai
 # - The result is an array (images, 2).
 # - A lung that is neither there nor predicted scores 1. A lung that is only there, or only predicted, scores 0.
 #
-# By hand: the true lung has 8 pixels. Predicted are 4 of them, and no other. Then the score is 2 · 4 / (8 + 4), two
-# thirds.
+# By hand: the true lung has 8 pixels. 4 of them are predicted, and no others. Then the score is 2 · 4 / (8 + 4),
+# two thirds.
 #
 # <details><summary>Hint</summary>
 #
@@ -1031,7 +1031,7 @@ def exercise_1():
 # So write a test.
 #
 # - `metric(y_true, y_pred)` takes arrays (batch, height, width, 1), `float32`. It gives a number per image or one
-#   number. All metrics and losses of this notebook that compare areas can be given to your function.
+#   number. The check gives it the Dice and IoU functions of this notebook, and their losses.
 # - `is_pooled(metric)` is `True` if the score of a batch is *not* the mean of the scores of its images, each in a batch
 #   of its own. Otherwise it is `False`.
 # - Your function makes the images that it needs.
@@ -1058,9 +1058,10 @@ def exercise_2():
                  "keras.losses.Dice(axis=(1, 2, 3))": keras.losses.Dice(axis=(1, 2, 3))}
     for name, metric in (pooling | per_image).items():
         answer = is_pooled(metric)
-        assert isinstance(answer, (bool, np.bool_)), f"{name}: {answer!r} is neither True nor False"
-        assert answer or name in per_image, f"{name} pools, and is called per image: do your images bring it to light?"
-        assert name in pooling or not answer, f"{name} is called pooled, and is the mean over images: what is compared?"
+        one_bool = np.shape(answer) == () and np.asarray(answer).dtype == bool
+        assert one_bool, f"{name}: {answer!r} is neither True nor False"
+        assert answer or name in per_image, f"{name} pools, and your answer is False. Do your images bring it to light?"
+        assert name in pooling or not answer, f"{name} is no pooled one, and your answer is True. What is compared?"
 
 # %% [markdown]
 # <details><summary>Solution</summary>

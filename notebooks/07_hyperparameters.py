@@ -595,8 +595,8 @@ print("jit_compile:", model.jit_compile)
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: A schedule in three parts
 #
@@ -616,8 +616,8 @@ print("jit_compile:", model.jit_compile)
 #
 # <details><summary>Hint</summary>
 #
-# Which rate would this step have if there were only the rise? Which if there were only the fall? Two limits: which one
-# counts?
+# Which rate would this step have if there were only the rise? Which if there were only the fall? The lower one counts.
+# How many steps have begun, and how many are left, this one included? And do not divide by a part that is missing.
 #
 # </details>
 
@@ -680,8 +680,8 @@ def exercise_1():
 #
 # <details><summary>Hint</summary>
 #
-# How much of the very first value is left in a running mean after $t$ steps? The section about the momentum of batch
-# normalisation computes it. The rest of it is gradient. Keep the uncorrected means for the next step.
+# How much of the very first value is left in a running mean after $t$ steps? The paragraph "Momentum of batch
+# normalisation" computes it. The rest of it is gradient. Keep the uncorrected means for the next step.
 #
 # </details>
 
@@ -697,6 +697,7 @@ def exercise_2():
     gradients = np.random.default_rng(0).normal(size=(20, 3)) * [1000, 1, 0.1]
     moves = np.asarray(adam_moves(gradients.copy(), 0.01), float)
     assert moves.shape == (20, 3), f"20 steps of 3 weights have moves of shape {moves.shape}"
+    assert np.isfinite(moves).all(), f"step 1 moves by {moves[0]}: what do you divide by there?"
     assert (moves[0] * gradients[0] < 0).all(), f"not downhill: the gradients {gradients[0]} give the moves {moves[0]}"
     first = np.abs(moves[0]) / 0.01
     assert np.allclose(first, 1, rtol=0.01), f"in the first step weights move by {first.round(3)} learning rates, not 1"

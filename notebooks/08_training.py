@@ -802,8 +802,8 @@ shutil.rmtree(scratch)  # the small world is no longer needed
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: A stop that asks for more
 #
@@ -811,8 +811,8 @@ shutil.rmtree(scratch)  # the small world is no longer needed
 # progress:
 #
 # - There is a reference: the loss of the last epoch that counted as progress. An epoch counts as progress when its loss
-#   is lower than the reference by *more* than `least`; then its loss is the new reference. The first epoch has nothing
-#   to be compared with, and counts as progress.
+#   is lower than the reference by *more* than `least`; then its loss is the new reference. As long as
+#   there is no reference, any number is progress.
 # - When `patience` epochs in a row were no progress, training stops.
 # - A loss can be NaN ("not a number"), when values have become infinite. NaN is never progress, not even in the first
 #   epoch.
@@ -882,7 +882,8 @@ def exercise_1():
 # Write this for one batch. `images` and `masks` are arrays with the image as their first axis, and `model.loss` returns
 # one loss per image, as ours does. Show the model at most `size` images at once; the last piece may be smaller. Return
 # a list with one gradient for each of `model.trainable_variables`: that of the *mean* loss of all images. Change no
-# weight. (The check watches what `model.loss` is given, so do not use `tf.function`.)
+# weight. The model here has no batch normalisation: that would take its mean and spread from each piece, and the result
+# would differ. (The check watches what `model.loss` is given, so do not use `tf.function`.)
 #
 # For example, 7 images with `size=3` make pieces of 3, 3 and 1 images, and the result is the same as with `size=7`, up
 # to rounding.

@@ -1525,8 +1525,8 @@ folder.cleanup()
 # ## Exercises
 #
 # Each exercise has a cell for your answer and a cell that checks it. Write your answer in place of
-# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw. The solution is
-# folded: open it when you are done, or stuck.
+# `raise NotImplementedError`, run the cell, then the check below it. The check says what it saw; a mistake
+# in your code itself is shown as Python shows it. The solution is folded: open it when you are done, or stuck.
 #
 # ### Exercise 1: Masks that cannot be right
 #
@@ -1603,8 +1603,9 @@ def exercise_1():
 # chance which of them is ahead in one patient, and every difference could as well have the opposite sign. How often
 # would chance alone bring a mean difference as far from 0 as ours? This share is called a **p-value**.
 #
-# `gains` is an array with a difference for each X-ray, and `patients` a list of as many names, in any order. Repeat
-# this `flips` times:
+# `gains` is an array with a difference for each X-ray, and `patients` a list with the patient of each X-ray, in the
+# same order. X-rays of one patient need not be neighbours. With `np.random.default_rng(seed)`, repeat this `flips`
+# times:
 #
 # - Draw a sign for each *patient*, + or -, both equally likely. All X-rays of a patient get the same sign.
 # - Multiply each gain by its sign, and take the mean over all X-rays.

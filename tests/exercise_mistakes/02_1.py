@@ -10,12 +10,12 @@ def shrink_labels(labels, factor):
     return cv2.resize(labels, (width // factor, height // factor), interpolation=cv2.INTER_NEAREST)
 
 
-# %% Of its old ones
+# %% Of the old ones
 def shrink_labels(labels, factor):
     return labels[factor // 2 :: factor, factor // 2 :: factor]
 
 
-# %% Of its old ones
+# %% Of the old ones
 def shrink_labels(labels, factor):
     small = np.zeros((labels.shape[0] // factor, labels.shape[1] // factor), np.uint8)
     for label in np.unique(labels):
@@ -24,7 +24,7 @@ def shrink_labels(labels, factor):
     return small
 
 
-# %% Of its old ones
+# %% Of the old ones
 def shrink_labels(labels, factor):
     height, width = labels.shape
     blocks = labels.reshape(height // factor, factor, width // factor, factor)

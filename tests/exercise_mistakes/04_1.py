@@ -34,7 +34,7 @@ def random_window(image, masks, seed, side):  # one number for row and column
     return image[part], masks[part]
 
 
-# %% no (4, 4, 1) pixels of the picture
+# %% not a 4 x 4 window
 def random_window(image, masks, seed, side):  # leaves the picture
     height, width, _ = image.shape
     row = tf.random.stateless_uniform([], seed, 0, height, tf.int32)
@@ -50,7 +50,7 @@ def random_window(image, masks, seed, side):  # drawn once, when the pipeline is
     return image[part], masks[part]
 
 
-# %% no (4, 4, 1) pixels of the picture
+# %% not a 4 x 4 window
 def random_window(image, masks, seed, side):  # rows and columns exchanged
     height, width, _ = image.shape
     row = tf.random.stateless_uniform([], seed, 0, width - side + 1, tf.int32)

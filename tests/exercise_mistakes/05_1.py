@@ -24,7 +24,7 @@ def field_of(stack):
     return field
 
 
-# %% a stride matters to the layers behind it
+# %% a stride matters to the layers after it
 def field_of(stack):
     return 1 + sum(kernel - 1 for kernel, stride in stack)
 

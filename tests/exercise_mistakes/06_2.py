@@ -1,4 +1,4 @@
-# %% pooled_dice pools, and is called per image
+# %% pooled_dice pools, and your answer is False
 def is_pooled(metric):
     y_true = as_batch(np.eye(8), np.eye(8))
     y_pred = as_batch(np.eye(8), np.zeros((8, 8)) + 0.1)[[1, 1]]
@@ -6,7 +6,7 @@ def is_pooled(metric):
     return not np.isclose(np.mean(metric(y_true, y_pred)), np.mean(alone), atol=1e-4)
 
 
-# %% pooled_dice pools, and is called per image
+# %% pooled_dice pools, and your answer is False
 def is_pooled(metric):
     large, small = np.ones((8, 8)), np.eye(8)
     batch = as_batch(large, small)
@@ -14,13 +14,13 @@ def is_pooled(metric):
     return not np.isclose(np.mean(metric(batch, batch)), np.mean(alone), atol=1e-4)
 
 
-# %% batch_dice is called pooled
+# %% batch_dice is no pooled one
 def is_pooled(metric):
     batch = as_batch(np.eye(8), np.ones((8, 8)))
     return np.ndim(metric(batch, batch)) == 0
 
 
-# %% soft_dice is called pooled
+# %% soft_dice is no pooled one
 def is_pooled(metric):
     random = np.random.default_rng(0)
     y_true = random.integers(0, 2, (7, 16, 16, 1)).astype("float32")
