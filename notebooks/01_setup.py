@@ -25,7 +25,7 @@
 # - set seeds, so that a result can be repeated
 # - choose the data set and the recipe that all nine notebooks use
 #
-# **Time on two cores:** about half a minute
+# **Time on two cores:** about 20 seconds
 #
 # **Needs:** nothing. **Leaves behind:** a set of X-rays drawn by code, and your choice of data set and recipe.
 

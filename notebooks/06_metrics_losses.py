@@ -28,7 +28,7 @@
 # - say which share of an outline is wrong, given how far two people may differ
 # - compute the score that costs nothing, and that every model has to beat
 #
-# **Time on two cores:** about 20 seconds
+# **Time on two cores:** about 10 seconds
 #
 # **Needs:** the data set (drawn if it is missing). **Leaves behind:** nothing; the functions stand in
 # `lungseg_utils.scores` and `lungseg_utils.losses` for the notebooks that follow.

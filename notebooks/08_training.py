@@ -27,7 +27,7 @@
 # - read learning curves, and avoid the usual mistake in reading them
 # - say which epoch is kept, and why its validation loss is too good to be reported
 #
-# **Time on two cores:** about 5 minutes
+# **Time on two cores:** about 4 minutes
 #
 # **Needs:** the split of notebook 3 (it is made if it is missing). **Leaves behind:** a run folder with the trained
 # model and its log.
