@@ -1217,7 +1217,7 @@ for row in trainings:
 
 # %%
 middle = trainings[0]["dice"]["mean"]
-far = -0.03  # what lies further to the left is written, not drawn
+far, near = -0.03, max(row["difference"]["high"] for row in trainings) + 0.003  # what lies beyond is written
 figure, axes = figures.new_figure(width=7, height=4)
 draw_intervals(axes[0, 0], [row["difference"] for row in trainings], range(len(trainings)), marker="o")
 for place, row in enumerate(trainings):
@@ -1226,7 +1226,7 @@ for place, row in enumerate(trainings):
     if row["difference"]["mean"] < far:
         axes[0, 0].text(far, place, f" far to the left, at {row['difference']['mean']:.2f}", va="center", fontsize=9)
 axes[0, 0].axvline(0, color="grey", linestyle=":")
-axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, None), yticks=range(len(trainings)),
+axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, near), yticks=range(len(trainings)),
                yticklabels=[row["name"] for row in trainings])
 axes[0, 0].invert_yaxis()
 figures.show(figure, "A dot chart with a row for each changed choice: its difference from the reference with a "
@@ -1247,6 +1247,7 @@ for row in trainings:
 #   seeds are few: a small distance says nothing.
 # - The differences need not add up to that of "all together". A choice may do no harm alone, and harm beside another.
 # - All have the same number of epochs. A choice that only makes learning slower would cost less in a longer training.
+# - A mean can fall because of a single X-ray that goes wrong once. The worst case and the crosses show it.
 # - Look at the work as well: it counts the multiply-adds of a whole training, and the reference has 1. A little more
 #   Dice can cost many times the work.
 #
