@@ -15,6 +15,7 @@ import re
 from functools import cache
 
 import jupytext
+import keras
 import pytest
 from shared import REPOSITORY
 
@@ -22,6 +23,16 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0[1-9]_*.py"))
 MISTAKES = REPOSITORY / "tests" / "exercise_mistakes"
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 SOLUTION = re.compile(r"\A<details><summary>Solution</summary>\n\n```python\n(.*?)```\n(.*?)</details>", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    """What Keras finds by name stays the library's: notebooks register functions under the same names."""
+    names = keras.saving.get_custom_objects()
+    before = dict(names)
+    yield
+    names.clear()
+    names.update(before)
 
 
 @cache
