@@ -102,9 +102,10 @@ def measure_choices(data: Path, home: Path, path: Path = FILE, choices: Sequence
         runs[choice.name] = folders = []
         for seed in choice.seeds:
             folders.append(train_once(recipe, arrays, split, home / "runs" / "choices", seed))
-            scored[seed] = _both(score_run(folders[-1], cases, arrays, split["test"]))
             if choice.padded:
-                scored[seed] = score_padded(folders[-1], arrays, boxes, cases, scored[seed])
+                scored[seed] = score_padded(folders[-1], arrays, boxes, cases, reference[seed])
+            else:
+                scored[seed] = _both(score_run(folders[-1], cases, arrays, split["test"]))
         reference = reference or scored
         row = {"name": choice.name, "note": choice.note, **compare(reference, scored)}
         row["work"] = _work(choice.recipe) / _work(choices[0].recipe)

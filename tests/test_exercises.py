@@ -78,11 +78,11 @@ def verdict(path, answer: str, check: str) -> str:
     return output.getvalue()
 
 
-def numbered(paths=NOTEBOOKS) -> list:
+def numbered() -> list:
     """A parameter per exercise: its notebook, and its number there from 1."""
     return [
         pytest.param(path, number, id=f"{path.stem}-{number}")
-        for path in paths
+        for path in NOTEBOOKS
         for number in range(1, len(exercises(path)) + 1)
     ]
 
