@@ -4,6 +4,8 @@
 # make notebooks make every .ipynb anew from its .py, executed
 # make measure   the figures of the README, on real X-rays   (DATA=/path/to/MontgomerySet)
 # make report    the README's tables and notebook 9 from these figures
+# make assignments   student copies and solutions of the assignments, from their masters
+# make grade     mark students' notebooks   (SUBMISSIONS=/path/to/folder, DUE="2026-11-30 23:59+01:00")
 # Each sets up an environment of its own in .venv first, if it is not there. PYTHON=python3.12 chooses a Python.
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
 
-.PHONY: setup course test test-colab lab notebooks results measure report lint clean
+.PHONY: setup course test test-colab lab notebooks assignments grade results measure report lint clean
 
 setup: $(VENV)/.installed
 
@@ -23,10 +25,15 @@ $(VENV)/.installed: pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[notebooks,test]"
 	@touch $@
 
+# nbgrader, which only teachers need, and the tests
+$(VENV)/.grading: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[notebooks,test,grading]"
+	@touch $@
+
 course: setup
 	$(RUN) -m lungseg_utils course --recipe "$(RECIPE)" $(if $(DATA),--data "$(DATA)")
 
-test: setup lint
+test: setup $(VENV)/.grading lint
 	$(RUN) -m pytest tests notebooks $(NBVAL)
 
 lint: setup
@@ -38,6 +45,13 @@ lab: setup
 
 notebooks: setup
 	$(RUN) notebooks/build.py notebooks
+
+assignments: $(VENV)/.grading
+	$(RUN) notebooks/assignments/grading/release.py
+
+grade: $(VENV)/.grading
+	@test -n "$(SUBMISSIONS)" || { echo "Say make grade SUBMISSIONS=folder, the folder with the students' notebooks."; exit 1; }
+	$(RUN) notebooks/assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(DUE),--due "$(DUE)")
 
 # The README's table: both courses are run and their figures kept in notebooks/results. DATA is the real set.
 results: setup

@@ -1,7 +1,7 @@
 """Make the notebooks from their sources, and the README's table from measured figures.
 
-python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed
-python notebooks/build.py notebooks 03 04      only these
+python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed; assignments too
+python notebooks/build.py notebooks 03 a4      only these
 python notebooks/build.py results --data DIR   both courses run, figures kept in notebooks/results
 python notebooks/build.py readme               picture, badges and table of the README
 """
@@ -32,9 +32,10 @@ def repository() -> str:
 
 
 def colab_link(stem: str) -> str:
-    """Address that opens a notebook of the main branch in Colab."""
+    """Address that opens a notebook of the main branch in Colab; of an assignment it is the student copy."""
     path = repository().removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{stem}.ipynb"
+    folder = "notebooks/assignments/student" if stem[0] == "a" else "notebooks"
+    return f"https://colab.research.google.com/github/{path}/blob/main/{folder}/{stem}.ipynb"
 
 
 def write_addresses(text: str, stem: str) -> str:
@@ -94,7 +95,8 @@ def build_notebooks(numbers: list[str]) -> None:
     """Execute notebooks on the drawn X-rays with the laptop recipe and write source and .ipynb back."""
     from lungseg_utils.notebooks import execute
 
-    sources = [path for path in sorted(FOLDER.glob("0[1-9]_*.py")) if not numbers or path.name[:2] in numbers]
+    found = [*sorted(FOLDER.glob("0[1-9]_*.py")), *sorted((FOLDER / "assignments").glob("a[1-9]_*.py"))]
+    sources = [path for path in found if not numbers or path.name[:2] in numbers]
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(LUNGSEG_HOME=home, LUNGSEG_DATA="", LUNGSEG_RECIPE="laptop")
         os.environ.pop("LUNGSEG_MONTGOMERY", None)  # no real X-ray may come into an output that is committed
@@ -342,6 +344,25 @@ def badges() -> str:
     return "\n".join(lines)
 
 
+def assignments_table(folder: str) -> str:
+    """A list of the assignments with their badges.
+
+    Args:
+        folder: where they lie, as seen from the page; ends with a slash.
+    """
+    lines = ["| | assignment | after notebooks | time | teacher's page | open |", "|---|---|---|---|---|---|"]
+    for path in sorted((FOLDER / "assignments").glob("a[1-9]_*.py")):
+        text = path.read_text(encoding="utf-8")
+        title = re.search(r"^# # Assignment \d · (.*)$", text, re.MULTILINE)[1]
+        time = re.search(r"^# \*\*Time:\*\* (.*)$", text, re.MULTILINE)[1].rstrip(".")
+        after = re.search(r"^# \*\*Needs:\*\* notebooks? ([\d, toand]*\d)", text, re.MULTILINE)[1]
+        lines.append(
+            f"| {path.stem[1]} | [{title}]({folder}student/{path.stem}.ipynb) | {after} | {time} "
+            f"| [marks, rubric, mistakes]({folder}{path.stem}.md) | {BADGE}({colab_link(path.stem)}) |"
+        )
+    return "\n".join(lines)
+
+
 def fill(text: str, mark: str, content: str) -> str:
     """Replace what stands between `<!-- mark -->` and `<!-- /mark -->`."""
     start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
@@ -376,6 +397,7 @@ def readme(text: str) -> str:
         "speed": speed_table,
         "unseen": unseen_table,
         "parts": parts_table,
+        "assignments": lambda: assignments_table("notebooks/assignments/"),
     }
     for mark, table in tables.items():
         text = fill(text, mark, table())
@@ -386,7 +408,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["notebooks", "results", "readme"])
-    parser.add_argument("numbers", nargs="*", help="with `notebooks`: only these, for example 03 04")
+    parser.add_argument("numbers", nargs="*", help="with `notebooks`: only these, for example 03 a4")
     parser.add_argument("--data", default="", help="with `results`: folder of the real set; it is left out without")
     options = parser.parse_args()
     if options.what == "notebooks":
@@ -399,6 +421,8 @@ def main() -> None:
         draw_cost()
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+    guide = FOLDER / "assignments" / "README.md"
+    guide.write_text(fill(guide.read_text(encoding="utf-8"), "assignments", assignments_table("")), encoding="utf-8")
 
 
 if __name__ == "__main__":

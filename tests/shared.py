@@ -4,8 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+WRONG_ANSWERS = pytest.StashKey[list]()  # what `test_assignments.py` found, for the summary that `conftest.py` prints
 
 
 def write_png(path: Path, image: np.ndarray) -> Path:

@@ -20,6 +20,11 @@ def test_badges_and_tables_are_those_a_command_writes():
     assert build.readme(TEXT) == TEXT, "run `python notebooks/build.py readme`"
 
 
+def test_the_guide_lists_the_assignments():
+    text = (build.FOLDER / "assignments" / "README.md").read_text(encoding="utf-8")
+    assert build.fill(text, "assignments", build.assignments_table("")) == text, "run `python notebooks/build.py readme`"
+
+
 def test_a_changed_figure_would_be_seen(tmp_path, monkeypatch):
     changed = json.loads(json.dumps(KEPT["phantom-laptop"]))
     changed["scores"]["both"]["dice"]["mean"] = 0.5
@@ -49,7 +54,7 @@ def test_a_changed_score_of_the_cross_validation_would_be_seen(tmp_path, monkeyp
 
 
 def test_address_stands_in_badges_and_install_cells():
-    for path in sorted(build.FOLDER.glob("0*.py")):
+    for path in sorted([*build.FOLDER.glob("0*.py"), *build.FOLDER.glob("assignments/a*.py")]):
         source = path.read_text(encoding="utf-8")
         assert build.write_addresses(source, path.stem) == source
         assert build.colab_link(path.stem) in source and f"git+{build.repository()}" in source
@@ -71,7 +76,7 @@ def test_models_that_saw_only_drawings_reach_what_the_readme_promises():
 
 
 def test_links_lead_somewhere():
-    for page in ("README.md", "data/README.md"):
+    for page in ("README.md", "data/README.md", "notebooks/assignments/README.md"):
         text = (REPOSITORY / page).read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)#]+)\)", text):
             if not link.startswith("http"):
@@ -80,7 +85,7 @@ def test_links_lead_somewhere():
 
 def test_make_targets_named_in_the_readme_exist():
     targets = set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"`?\bmake (course|test-colab|test|lab|notebooks|results|measure|report)\b", TEXT)) <= targets
+    assert set(re.findall(r"`?\bmake (course|test-colab|test|lab|notebooks|assignments|grade|results|measure|report)\b", TEXT)) <= targets
 
 
 def test_times_in_words():

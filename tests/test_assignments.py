@@ -1,0 +1,208 @@
+"""The assignments: the solution gets all marks, the untouched copy none, wrong answers lose the marks that they should.
+
+`assignment_answers/aN/PART_wrong.py` holds wrong answers of a part. Each begins with `# %% fails: 1, 3 | words`: the
+numbers of the test cells that must fail, all of them and only they, and words that their messages contain.
+`PART_right.py` holds right answers that are written differently; they keep all marks.
+
+Set-up, answers and tests run here in this process; `test_grading.py` runs whole submissions as `make grade` does.
+"""
+
+import ast
+import contextlib
+import copy
+import io
+import re
+from functools import cache
+
+import jupytext
+import keras
+import nbformat
+import numpy as np
+import pytest
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from shared import REPOSITORY, WRONG_ANSWERS
+from test_notebooks import drift
+
+FOLDER = REPOSITORY / "notebooks" / "assignments"
+ANSWERS = REPOSITORY / "tests" / "assignment_answers"
+MASTERS = sorted(FOLDER.glob("a[1-9]_*.py"))
+STUB = ClearSolutions(code_stub={"python": "raise NotImplementedError"})
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    """What Keras finds by name stays the library's: answers may register functions under the same names."""
+    names = keras.saving.get_custom_objects()
+    before = dict(names)
+    yield
+    names.clear()
+    names.update(before)
+
+
+def marks(cell) -> dict:
+    """nbgrader's notes on a cell."""
+    return cell.metadata.get("nbgrader", {})
+
+
+def part_of(cell) -> str:
+    return marks(cell)["grade_id"].partition("-")[0]
+
+
+@cache
+def cells(path) -> list:
+    return jupytext.read(path).cells
+
+
+@cache
+def answer_cells(path) -> dict:
+    """The answer cell of each autograded part."""
+    return {part_of(cell): cell for cell in cells(path) if cell.cell_type == "code" and marks(cell).get("solution")}
+
+
+def test_cells(path, part: str) -> list:
+    return [
+        cell for cell in cells(path) if cell.cell_type == "code" and marks(cell).get("grade") and part_of(cell) == part
+    ]
+
+
+test_cells.__test__ = False  # pytest would take it for a test
+
+
+@cache
+def set_up(path) -> dict:
+    """The names of an assignment's set-up, which runs once."""
+    names = {"__name__": "__main__"}
+    for cell in cells(path):
+        if cell.cell_type == "code" and marks(cell).get("locked") and not marks(cell)["grade"]:
+            run(cell.source, names)
+    return names
+
+
+def run(source: str, names: dict) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, "<cell>", "exec"), names)
+
+
+def failures(path, part: str, answer: str) -> dict[int, BaseException]:
+    """The test cells of a part that fail with an answer, by number, and their errors."""
+    # an answer that writes into an array of the set-up must not spoil it for the next
+    names = {
+        name: copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) and name != "__builtins__" else value
+        for name, value in set_up(path).items()
+    }
+    run(answer, names)
+    found = {}
+    for number, cell in enumerate(test_cells(path, part), 1):
+        try:
+            run(cell.source, names)
+        except Exception as error:  # any error of a student's code is a failed test
+            found[number] = error
+    return found
+
+
+def answers(path, part: str, kind: str) -> list[tuple[str, str]]:
+    """First line and code of each wrong or right answer of a part."""
+    text = (ANSWERS / path.name[:2] / f"{part}_{kind}.py").read_text(encoding="utf-8")
+    pieces = re.split(r"^# %% ?(.*)\n", text, flags=re.MULTILINE)
+    return list(zip(pieces[1::2], pieces[2::2]))
+
+
+def parts() -> list:
+    """A parameter per autograded part: its master and name."""
+    return [pytest.param(path, part, id=f"{path.name[:2]}-{part}") for path in MASTERS for part in answer_cells(path)]
+
+
+def test_there_are_five():
+    assert [path.name[:2] for path in MASTERS] == ["a1", "a2", "a3", "a4", "a5"]
+
+
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_marks_add_up_and_cells_say_what_they_are(path):
+    ids = [marks(cell)["grade_id"] for cell in cells(path) if marks(cell)]
+    assert len(ids) == len(set(ids))
+    assert sum(marks(cell).get("points", 0) for cell in cells(path)) == 100
+    by_hand = [cell for cell in cells(path) if cell.cell_type == "markdown" and marks(cell)]
+    assert len(by_hand) == 1 and part_of(by_hand[0]) == "written"
+    for cell in cells(path):
+        note = marks(cell)
+        if note:
+            assert note["solution"] != note["locked"] and note["schema_version"] == 3
+            assert cell.cell_type == "markdown" or note["solution"] == ("### BEGIN SOLUTION" in cell.source)
+    for part, cell in answer_cells(path).items():
+        assert marks(cell)["grade_id"] == part
+        numbers = [marks(cell)["grade_id"] for cell in test_cells(path, part)]
+        assert numbers == [f"{part}-test-{number}" for number in range(1, len(numbers) + 1)] != []
+
+
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_can_be_read(path):
+    for cell in cells(path):
+        if cell.cell_type == "code" and not marks(cell).get("solution"):
+            seen, _ = ClearHiddenTests().preprocess_cell(copy.deepcopy(cell), {}, 0)
+            assert len(seen.source.split("\n")) <= 15, cell.source
+        if cell.cell_type == "code":
+            hidden = ast.walk(ast.parse(cell.source)) if marks(cell).get("grade") else []
+            silent = [node.lineno for node in hidden if isinstance(node, ast.Assert) and node.msg is None]
+            assert max(len(line) for line in cell.source.split("\n")) <= 120, cell.source
+            assert not silent, f"an assert without a message for the student in {marks(cell)['grade_id']}"
+
+
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_pair_has_not_drifted_and_was_executed(path):
+    notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    assert drift(jupytext.read(path), notebook) == [], "run `make notebooks`"
+    assert [marks(cell) for cell in notebook.cells] == [marks(cell) for cell in cells(path)]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert "error" not in {output.output_type for cell in code for output in cell.outputs}
+    for cell in code:
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"].split()) >= 8
+
+
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_the_teachers_page_has_all_parts(path):
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    for part in answer_cells(path):
+        assert f"`{part}" in text or f"`{''.join(word.title() for word in part.split('_'))}`" in text, part
+    for heading in ("rubric", "Common mistakes", "Changing it"):
+        assert heading in text
+
+
+@pytest.mark.parametrize("path, part", parts())
+def test_the_solution_gets_all_marks_and_the_untouched_copy_none(path, part):
+    solution = answer_cells(path)[part]
+    assert failures(path, part, solution.source) == {}
+    stub, _ = STUB.preprocess_cell(copy.deepcopy(solution), {"language": "python"}, 0)
+    found = failures(path, part, stub.source)
+    assert len(found) == len(test_cells(path, part))
+    assert {type(error) for error in found.values()} == {NotImplementedError}
+
+
+@pytest.mark.parametrize("path, part", parts())
+def test_other_right_answers_keep_all_marks(path, part):
+    found = answers(path, part, "right")
+    assert len(found) >= 3
+    for how, answer in found:
+        assert failures(path, part, answer) == {}, how
+
+
+@pytest.mark.parametrize("path, part", parts())
+def test_wrong_answers_lose_the_marks_that_they_should_and_only_those(path, part, request):
+    found = answers(path, part, "wrong")
+    assert len(found) >= 6
+    worth = [marks(cell)["points"] for cell in test_cells(path, part)]
+    missed = []
+    for head, answer in found:
+        numbers, words = re.fullmatch(r"fails: ([\d, ]+) \| (.+)", head).groups()
+        expected = {int(number) for number in numbers.split(",")}
+        failed = failures(path, part, answer)
+        said = " ".join(str(error) for error in failed.values())
+        caught = set(failed) == expected and words in said
+        lost = sum(worth[number - 1] for number in failed)
+        row = f"{path.name[:2]} {part}: {lost} of {sum(worth)} marks lost: {words}"
+        request.config.stash.setdefault(WRONG_ANSWERS, []).append((row, caught))
+        if not caught:
+            missed.append(f"{head}\n  failed {sorted(failed)}: {said}")
+    assert not missed, "\n".join(missed)
