@@ -91,11 +91,20 @@ def kill_training(where: str, folder: Path) -> None:
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 
+def train_alone(folder: Path) -> list[dict[str, float]]:
+    """Train in a process of its own: rounding then does not depend on what other tests have computed before."""
+    code = f"import test_training as t; t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(folder)!r}))"
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return training.read_log(folder / "log.csv")
+
+
 @pytest.fixture(scope="module")
 def at_one_go(tmp_path_factory):
     """Folder and log of a training that nothing disturbed."""
     folder = tmp_path_factory.mktemp("run") / "one"
-    return folder, training.train(TINY, ellipses(), SPLIT, folder)
+    return folder, train_alone(folder)
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +120,17 @@ def killed_twice(tmp_path_factory):
     assert len(training.read_log(folder / "log.csv")) == 3, "the row of an epoch that was not saved"
     last = keras.models.load_model(folder / "last.keras")
     assert int(last.optimizer.iterations) == 2 * STEPS
-    return folder, training.train(TINY, ellipses(), SPLIT, folder)
+    return folder, train_alone(folder)
 
 
-def test_same_seed_same_losses(at_one_go, tmp_path, capsys):
-    rows = training.train(TINY, ellipses(), SPLIT, tmp_path)
+def test_same_seed_same_losses(at_one_go, tmp_path):
+    rows = train_alone(tmp_path / "again")
     for name in LOSSES:
         np.testing.assert_allclose(column(rows, name), column(at_one_go[1], name), atol=1e-6)
+
+
+def test_an_epoch_prints_a_line(tmp_path, capsys):
+    training.train(TINY, ellipses(), SPLIT, tmp_path)
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in printed] == ["1/4", "2/4", "3/4", "4/4"]
 

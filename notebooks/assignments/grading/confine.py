@@ -8,6 +8,7 @@ the hidden tests, not the marks. Where it offers neither, `way` says so, and the
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -45,9 +46,11 @@ def with_bubblewrap(command: list[str], shared: Path) -> list[str]:
 
 def with_unshare(command: list[str], shared: Path) -> list[str]:
     """The command line that confines a command with `unshare` and the script beside this file."""
+    root = shared.with_name("root")  # only the command sees what is put there
+    root.mkdir(exist_ok=True)
     paths = [str(path) for path in readable()]
     new = "unshare --map-root-user --mount --net --ipc --uts --pid --fork --kill-child"
-    script = ["sh", str(SCRIPT), HOME, str(MEGABYTES), str(shared), *paths, "--", *command]
+    script = ["sh", str(SCRIPT), str(root), HOME, str(MEGABYTES), str(shared), *paths, "--", *command]
     return [*new.split(), *script]
 
 
@@ -57,11 +60,14 @@ WAYS = {"bwrap": with_bubblewrap, "unshare": with_unshare}
 @cache
 def way() -> str | None:
     """The first way of confining a command that works on this machine: `"bwrap"`, `"unshare"`, or `None`."""
-    for name, line in WAYS.items():
-        if shutil.which(name):
-            tried = subprocess.run(line(["true"], SCRIPT.parent), capture_output=True, timeout=60)
-            if tried.returncode == 0:
-                return name
+    with tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder, "shared")
+        shared.mkdir()
+        for name, line in WAYS.items():
+            if shutil.which(name):
+                tried = subprocess.run(line(["true"], shared), capture_output=True, timeout=60)
+                if tried.returncode == 0:
+                    return name
     return None
 
 
@@ -70,6 +76,6 @@ def confine(command: list[str], shared: Path) -> list[str]:
 
     Args:
         command: program and arguments.
-        shared: the one folder of this machine that the command may write to.
+        shared: the one folder of this machine that the command may write to; a folder `root` is made beside it.
     """
     return WAYS[way()](command, shared) if way() else command

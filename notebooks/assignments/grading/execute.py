@@ -224,8 +224,9 @@ def own_frames(output: NotebookNode, is_test: bool) -> NotebookNode:
         return output
     last = f"{output.ename}: {output.evalue}"
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", frame) for frame in output.traceback]
-    # the first frame in a cell is the test itself; those in libraries say little to a beginner
-    frames = [frame for frame in plain if re.match(r"Cell In\[\d+\]", frame)][1:]
+    # the first cell in it is the test itself; frames in libraries say little to a beginner
+    cells = [(match[0], frame) for frame in plain if (match := re.match(r"Cell In\[\d+\]", frame))]
+    frames = [frame for cell, frame in cells if cell != cells[0][0]]
     return new_output("error", ename=output.ename, evalue=output.evalue, traceback=[*frames, last])
 
 

@@ -1,10 +1,8 @@
 # Called by confine.py inside new namespaces: builds a root folder of what may be seen, moves into it, gives up all rights.
-# sh unshare.sh HOME MEGABYTES SHARED READABLE... -- COMMAND...
+# sh unshare.sh ROOT HOME MEGABYTES SHARED READABLE... -- COMMAND...   (ROOT is any empty folder)
 set -eu
-home=$1 megabytes=$2 shared=$3
-shift 3
-mount --make-rprivate /
-keep=$(mktemp -d)
+keep=$1 home=$2 megabytes=$3 shared=$4
+shift 4
 mount -t tmpfs -o mode=755 none "$keep"
 
 show() {   # show PATH: the same file or folder below the new root
@@ -39,6 +37,6 @@ cd "$keep"
 pivot_root . old
 umount -l /old
 rmdir /old
-mount -o remount,ro /
+mount -o remount,bind,ro /
 cd "$home"
 exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
