@@ -416,7 +416,8 @@ def honest_report(probabilities, masks, ids, patients, spacings, train_patients)
         values, names = np.array(values), np.array(patients)
         known = np.isfinite(values)
         means = [values[known & (names == one)].mean() for one in set(names[known])]
-        return {"mean": np.mean(means), "sd": np.std(values[known], ddof=1), "worst": values[place], "worst_id": ids[place]}
+        return {"mean": np.mean(means), "sd": np.std(values[known], ddof=1),
+                "worst": values[place], "worst_id": ids[place]}
 
     return {"patients": len(set(patients)), "no_outline": empty, "dice": summary(dices, np.argmin(dices)),
             "assd_mm": summary(distances, np.nanargmax(distances))}
@@ -594,7 +595,8 @@ def honest_report(probabilities, masks, ids, patients, spacings, train_patients)
         values, names = np.array(values), np.array(patients)
         known = np.isfinite(values)
         means = [values[known & (names == one)].mean() for one in set(names[known])]
-        return {"mean": np.mean(means), "sd": np.std(means, ddof=1), "worst": values[known & (names == names[place])].mean(), "worst_id": ids[place]}
+        return {"mean": np.mean(means), "sd": np.std(means, ddof=1),
+                "worst": values[known & (names == names[place])].mean(), "worst_id": ids[place]}
 
     return {"patients": len(set(patients)), "no_outline": empty, "dice": summary(dices, np.argmin(dices)),
             "assd_mm": summary(distances, np.nanargmax(distances))}

@@ -87,7 +87,8 @@ class MeanWeights(keras.callbacks.Callback):
         self.step += 1
         if self.step >= self.start and (self.step - self.start) % self.every == 0:
             self.count += 1
-            self.total = [0.9 * total + 0.1 * new if self.count > 1 else new for total, new in zip(self.total, self.model.get_weights())]
+            pairs = zip(self.total, self.model.get_weights())
+            self.total = [0.9 * total + 0.1 * new if self.count > 1 else new for total, new in pairs]
 
     def on_train_end(self, logs=None):
         self.last = self.model.get_weights()
@@ -112,7 +113,8 @@ class MeanWeights(keras.callbacks.Callback):
         self.step += 1
         if self.step >= self.start and (self.step - self.start) % self.every == 0:
             self.count += 1
-            self.total = [(total + new) / 2 if self.count > 1 else new for total, new in zip(self.total, self.model.get_weights())]
+            pairs = zip(self.total, self.model.get_weights())
+            self.total = [(total + new) / 2 if self.count > 1 else new for total, new in pairs]
 
     def on_train_end(self, logs=None):
         self.last = self.model.get_weights()

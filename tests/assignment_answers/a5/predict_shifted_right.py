@@ -52,7 +52,8 @@ def predict_shifted(model, images, shifts):
     result = []
     for image in images:
         moves = [np.float32([[1, 0, right], [0, 1, down]]) for down, right in shifts]
-        moved = np.stack([cv2.warpAffine(image[..., 0], move, (width, height), flags=cv2.INTER_NEAREST) for move in moves])
+        size, near = (width, height), cv2.INTER_NEAREST
+        moved = np.stack([cv2.warpAffine(image[..., 0], move, size, flags=near) for move in moves])
         answers = model.predict(moved[..., None], verbose=0)
         total, known = np.zeros(answers.shape[1:]), np.zeros((height, width, 1))
         for (down, right), answer in zip(shifts, answers):
