@@ -38,7 +38,7 @@ test: setup $(VENV)/.grading lint
 
 lint: setup
 	$(RUN) -m ruff check .
-	$(RUN) -m ruff format --check lungseg_utils tests
+	$(RUN) -m ruff format --check lungseg_utils tests notebooks/assignments/grading
 
 lab: setup
 	$(VENV)/bin/jupyter lab notebooks

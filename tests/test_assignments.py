@@ -1,8 +1,8 @@
 """The assignments: the solution gets all marks, the untouched copy none, wrong answers lose the marks that they should.
 
 `assignment_answers/aN/PART_wrong.py` holds wrong answers of a part. Each begins with a line like
-`# %% fails: 1, 3 | words | mistake`: the numbers of the test cells that must fail, all of them and only they; words that
-their messages contain; and, if the words do not say it, what the mistake is.
+`# %% fails: 1, 3 | words | mistake`: the numbers of the test cells that must fail, all of them and only they; words
+that their messages contain; and, if the words do not say it, what the mistake is.
 `PART_right.py` holds right answers that are written differently; they keep all marks.
 
 Set-up, answers and tests run here in this process; `test_grading.py` runs whole submissions as `make grade` does.
