@@ -123,8 +123,10 @@ class Kernel:
                 f"The code of this part was stopped: it was not done after {limits.part_seconds:g} seconds "
                 f"(or the whole notebook after {limits.total_seconds:g}). Look for a loop that does not end."
             )
-        used = 0
         processes = self.processes()
+        if len(processes) > limits.processes:
+            raise StoppedError(f"The code of this part was stopped: it started more than {limits.processes} processes.")
+        used = 0
         for process in processes:
             try:
                 used += process.memory_info().rss
@@ -132,8 +134,6 @@ class Kernel:
                 continue  # it has just ended
         if used > limits.megabytes << 20:
             raise StoppedError(f"The code of this part was stopped: it used more than {limits.megabytes} MB of memory.")
-        if len(processes) > limits.processes:
-            raise StoppedError(f"The code of this part was stopped: it started more than {limits.processes} processes.")
         if not self.manager.is_alive():
             raise StoppedError(
                 "The code of this part ended the kernel, with exit(), by a crash or by using too much memory, "

@@ -4,16 +4,19 @@ import csv
 import json
 import math
 import re
+import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.warnings import DuplicateCellId
 from release import part_of
 
 CLASS_LIST = "students.csv"
 LARGEST = 20_000_000  # bytes of a notebook; one of ours has under a tenth of that
+warnings.filterwarnings("ignore", category=DuplicateCellId)  # of a cell that a student has copied; ids are made anew
 PUT_BACK = "the original was used"
 
 
