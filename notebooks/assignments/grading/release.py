@@ -6,9 +6,7 @@ A master is `notebooks/assignments/aN_name.py`. Its student copy goes to `notebo
 to `data/assignments/solutions`, which git ignores.
 """
 
-import copy
 import re
-import shutil
 import sys
 import tempfile
 import warnings
@@ -107,7 +105,7 @@ def student_copy(master: Path) -> NotebookNode:
 
 def solution(master: Path) -> NotebookNode:
     """The notebook that is published after the deadline: the master as executed, without hidden tests and marks."""
-    notebook = copy.deepcopy(nbformat.read(master.with_suffix(".ipynb"), as_version=4))
+    notebook = nbformat.read(master.with_suffix(".ipynb"), as_version=4)
     notebook, _ = ClearHiddenTests().preprocess(notebook, {})
     for cell in notebook.cells:
         lines = cell.source.split("\n")
@@ -121,10 +119,11 @@ def solution(master: Path) -> NotebookNode:
 
 def main() -> None:
     """Run the command line."""
-    shutil.rmtree(STUDENT, ignore_errors=True)
     for folder in (STUDENT, SOLUTIONS):
         folder.mkdir(parents=True, exist_ok=True)
     for master in masters():
+        if not master.with_suffix(".ipynb").exists():
+            raise SystemExit(f"{master.stem}.ipynb is missing: run `make notebooks`, which executes {master.name}.")
         nbformat.write(student_copy(master), STUDENT / f"{master.stem}.ipynb")
         nbformat.write(solution(master), SOLUTIONS / f"{master.stem}.ipynb")
         print(f"{master.stem}: student copy, solution")
