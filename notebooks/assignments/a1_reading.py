@@ -10,7 +10,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Assignment 1 · Reading and resizing pairs
 #
