@@ -34,7 +34,7 @@ course: setup
 	$(RUN) -m lungseg_utils course --recipe "$(RECIPE)" $(if $(DATA),--data "$(DATA)")
 
 test: setup $(VENV)/.grading lint
-	$(RUN) -m pytest tests notebooks $(NBVAL)
+	$(RUN) -m pytest tests notebooks notebooks/assignments/*.ipynb $(NBVAL)
 
 lint: setup
 	$(RUN) -m ruff check .

