@@ -253,16 +253,16 @@ assert np.allclose(model(pictures), together, atol=1e-4), "using the model has c
 mean = [weight for weight in model.weights if weight.name == "moving_variance"]
 assert len(mean) == 2, f"4 channels, 4 filters: 2 batch normalisations are asked for, and there are {len(mean)}"
 model(pictures * 0, training=True)  # batches without variance: what is left of the 1 is the momentum
-left = float(np.mean(mean[0]))
+left = float(mean[0].numpy().mean())
 assert abs(left - 0.9) < 1e-3, f"after one step of training, {left:.3f} of the old average is left"
 ### BEGIN HIDDEN TESTS
 model = block_model(light_block, 3, 5)
-before = [np.array(weight) for weight in model.weights]
+before = [weight.numpy().copy() for weight in model.weights]
 pictures = rng.normal(size=(5, 8, 8, 3)).astype("float32")
 trained, used = np.asarray(model(pictures, training=True)), np.asarray(model(pictures, training=False))
 look = "and they do not"
 assert not np.allclose(trained, used, atol=1e-3), f"in training the statistics of the batch should count, {look}"
-moved = [w for w, old in zip(model.weights, before) if w.name == "moving_mean" and not np.allclose(w, old)]
+moved = [w for w, old in zip(model.weights, before) if w.name == "moving_mean" and not np.allclose(w.numpy(), old)]
 assert len(moved) >= 2, "a step of training has not moved the averages of batch normalisation"
 ### END HIDDEN TESTS
 
@@ -306,7 +306,13 @@ deep, mix = rng.normal(size=(3, 3, 2, 1)), rng.normal(size=(1, 1, 2, 2))
 set_kernels(model, {(3, 3, 2, 1): deep, (1, 1, 2, 2): mix})
 x = rng.normal(size=(2, 8, 8, 2)).astype("float32")
 deep, factor = deep.astype("float32"), 1.001**-0.5  # a variance of 1, and Keras adds 0.001
-one = lambda z: tf.nn.depthwise_conv2d(z, deep, (1, 1, 1, 1), "SAME").numpy() @ mix[0, 0] * factor
+
+
+
+def one(z):
+    return tf.nn.depthwise_conv2d(z, deep, (1, 1, 1, 1), "SAME").numpy() @ mix[0, 0] * factor
+
+
 want = np.maximum(x + one(np.maximum(one(x), 0).astype("float32")), 0)
 far = abs(np.asarray(model(x)) - want).max() / want.max()
 assert far < 0.01, f"random kernels: the result is off by up to {far:.0%}. Which layers stand in which order?"
@@ -626,7 +632,7 @@ for level in range(5):
 # times the weights. Multiply-adds are the same at all levels but the first, where the picture has one channel: a
 # quarter of the pixels makes up for four times the weights. (b) At the first level a light block saves less than at the last.
 # It replaces 9 · c · f weights by 9 · c + c · f, so the saving is about 9 when there are many channels, and less when the
-# 9 · c counts beside c · f. (c) It saves three quarters of the parameters but only about a quarter of the work, and the
+# 9 · c counts beside c · f. (c) It saves three quarters of the parameters but only about a fifth of the work, and the
 # largest receptive field: the network no longer sees the whole chest at once. (d) Depthwise convolutions do little
 # arithmetic for each number that they read, so reading memory takes the time; normalisation, ReLU, pictures and the loss
 # stay as they were.
