@@ -306,13 +306,8 @@ deep, mix = rng.normal(size=(3, 3, 2, 1)), rng.normal(size=(1, 1, 2, 2))
 set_kernels(model, {(3, 3, 2, 1): deep, (1, 1, 2, 2): mix})
 x = rng.normal(size=(2, 8, 8, 2)).astype("float32")
 deep, factor = deep.astype("float32"), 1.001**-0.5  # a variance of 1, and Keras adds 0.001
-
-
-
 def one(z):
     return tf.nn.depthwise_conv2d(z, deep, (1, 1, 1, 1), "SAME").numpy() @ mix[0, 0] * factor
-
-
 want = np.maximum(x + one(np.maximum(one(x), 0).astype("float32")), 0)
 far = abs(np.asarray(model(x)) - want).max() / want.max()
 assert far < 0.01, f"random kernels: the result is off by up to {far:.0%}. Which layers stand in which order?"
