@@ -17,7 +17,7 @@
 #
 # Every data set comes in a layout of its own, and the mistakes that are made while reading it are never found again:
 # a mask on the wrong side, a picture squashed, a patient in two parts of a split. Here you read the files of a clinic,
-# make one mask file of two, bring pictures to a square without distorting them and back again, and split patients so
+# make one array of two mask files, bring pictures to a square without distorting them and back again, and split patients so
 # that every part can be used.
 #
 # **You will be able to**
@@ -72,11 +72,12 @@ from lungseg_utils.phantom import draw_phantom
 
 # %% [markdown]
 # The clinic is drawn by code and written into a temporary folder. `write_clinic` writes a table `pictures.csv` and the
-# files that it names. `rows` are the lines of the table: the ID of an X-ray, its file, and the mask files of the
-# **patient's** right and left lung. All files that are named in `files` are written as small grey pictures.
+# files that it names. `rows` are the lines of the table: the ID of an X-ray, the patient, the picture's file, and the
+# mask files of the **patient's** right and left lung. All files that are named in `files` are written as grey pictures
+# of 4 x 4 px, which is enough where only names are tested. For `clinic`, drawn X-rays and their masks take their place.
 
 # %% nbgrader={"grade": false, "grade_id": "setup-3", "locked": true, "schema_version": 3, "solution": false, "task": false}
-COLUMNS = ["id", "picture", "right_lung", "left_lung"]
+COLUMNS = ["id", "patient", "picture", "right_lung", "left_lung"]
 
 
 def write_clinic(rows, files):
@@ -90,11 +91,15 @@ def write_clinic(rows, files):
 
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 ROWS = [
-    ["CL_0007", "scans/CL_0007.png", "masks/b.png", "masks/a.png"],
-    ["CL_0003", "scans/third.png", "masks/c.png", "masks/d.png"],
-    ["CL_0011", "scans/CL_0011.png", "masks/f.png", "masks/e.png"],
+    ["CL_0007", "Mrs A", "scans/CL_0007.png", "masks/b.png", "masks/a.png"],
+    ["CL_0003", "Mr B", "scans/third.png", "masks/c.png", "masks/d.png"],
+    ["CL_0011", "Ms C", "scans/CL_0011.png", "masks/f.png", "masks/e.png"],
 ]
-clinic = write_clinic(ROWS, [name for row in ROWS for name in row[1:]])
+clinic = write_clinic(ROWS, [name for row in ROWS for name in row[2:]])
+for number, row in enumerate(ROWS):
+    drawn = draw_phantom(71 + number, 64)
+    for name, pixels in zip(row[2:], (drawn.image, drawn.masks[..., 0] * 255, drawn.masks[..., 1] * 255)):
+        cv2.imwrite(str(clinic / name), pixels)
 print((clinic / "pictures.csv").read_text())
 
 # %% [markdown]
@@ -126,7 +131,8 @@ print("picture", wide.shape, wide.dtype, "masks", wide_masks.shape, wide_masks.d
 # - IDs in the table may have blanks before and after, which do not count.
 # - If a file is missing that the table names, it raises a `FileNotFoundError` whose message contains the name of that
 #   file.
-# - If an ID stands in the table twice, it raises a `ValueError` whose message contains that ID.
+# - If an ID stands in the table twice, it raises a `ValueError` whose message contains that ID. A **patient** may well
+#   stand there twice: these are two X-rays. The patient is not needed here.
 
 # %% nbgrader={"grade": false, "grade_id": "clinic_cases", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def clinic_cases(folder):
@@ -150,8 +156,13 @@ def clinic_cases(folder):
     ### END SOLUTION
 
 # %% tags=["nbval-ignore-output"]
-for case in clinic_cases(clinic):
-    print({key: Path(value).name for key, value in case.items()})
+figure, axes = figures.new_figure(1, 3)
+for place, case in zip(axes[0], clinic_cases(clinic)):
+    picture, left, right = (cv2.imread(str(case[key]), 0) for key in ("image", "left_mask", "right_mask"))
+    figures.draw_xray(place, picture, f"{case['id']}\nsolid: viewer's left, dashed: right")
+    figures.draw_outlines(place, left[..., None] > 127)
+    figures.draw_outlines(place, right[..., None] > 127, figures.PREDICTION)
+figures.show(figure, "Three chest X-rays; in each, a line runs around both lungs, one of them solid, the other dashed.")
 
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # every X-ray once, with its own picture (5 marks)
@@ -162,13 +173,18 @@ for name, file in (("CL_0007", "CL_0007.png"), ("CL_0003", "third.png"), ("CL_00
     assert name in found, f"{name} stands in the table, and the IDs that came are {sorted(found)}"
     assert found[name].name == file, f"{name} has the picture {found[name].name}, and the table says {file}. {look}"
     assert found[name].exists(), f"{found[name]} does not lead to the file. From which folder does it start?"
+back = [["K2", "Mr D", "2.png", "2r.png", "2l.png"], ["K1", "Mr D", "1.png", "1r.png", "1l.png"]]
+found = [case["id"] for case in clinic_cases(write_clinic(back, [name for row in back for name in row[2:]]))]
+assert sorted(found) == ["K1", "K2"], f"Mr D has two X-rays, K1 and K2, and this came: {found}"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(11)
 numbers = rng.permutation(40)
-rows = [[f"P{n:02d}", f"x/{m}.png", f"m/{m}r.png", f"m/{m}l.png"] for n, m in zip(rng.permutation(40), numbers)]
-many = clinic_cases(write_clinic(rows, [n for r in rows for n in r[1:]]))
+rows = [[f"P{n:02d}", f"patient {n % 7}", f"x/{m}.png", f"m/{m}r.png", f"m/{m}l.png"]
+        for n, m in zip(rng.permutation(40), numbers)]
+look = "What does the table say belongs to that ID?"
+many = clinic_cases(write_clinic(rows, [n for r in rows for n in r[2:]]))
 found = {case["id"]: Path(case["image"]).name for case in many}
-right = {row[0]: Path(row[1]).name for row in rows}
+right = {row[0]: Path(row[2]).name for row in rows}
 assert found == right, f"40 X-rays whose files have other names than their IDs got pictures of others. {look}"
 ### END HIDDEN TESTS
 
@@ -180,12 +196,13 @@ assert {left, right} == {"a.png", "b.png"}, f"CL_0007 has the masks a.png and b.
 assert left == "b.png", f"CL_0007: the viewer's left got {left}. Whose right and left does the table speak of?"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(12)
-rows = [[f"Q{n}", f"{n}.png", f"{a}.png", f"{a + 1}.png"] for n, a in enumerate(rng.permutation(30) * 2 + 100)]
-for case in clinic_cases(write_clinic(rows, [n for r in rows for n in r[1:]])):
+rows = [[f"Q{n}", f"patient {n}", f"{n}.png", f"{a}.png", f"{a + 1}.png"]
+        for n, a in enumerate(rng.permutation(30) * 2 + 100)]
+for case in clinic_cases(write_clinic(rows, [n for r in rows for n in r[2:]])):
     left, right = int(Path(case["left_mask"]).stem), int(Path(case["right_mask"]).stem)
     assert left + 1 == right, f"{case['id']}: viewer's left {left}.png, right {right}.png. Whose sides are they?"
     [row] = [row for row in rows if row[0] == case["id"]]
-    assert row[2] == f"{left}.png", f"{case['id']} got the mask of another X-ray: {left}.png"
+    assert row[3] == f"{left}.png", f"{case['id']} got the mask of another X-ray: {left}.png"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-3", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -193,13 +210,13 @@ for case in clinic_cases(write_clinic(rows, [n for r in rows for n in r[1:]])):
 found = [case["id"] for case in clinic_cases(clinic)]
 assert found == ["CL_0003", "CL_0007", "CL_0011"], f"sorted by ID, CL_0003 comes first, and they came as {found}"
 blanks = [[f"  {row[0]} ", *row[1:]] for row in ROWS]
-found = [case["id"] for case in clinic_cases(write_clinic(blanks, [name for row in ROWS for name in row[1:]]))]
+found = [case["id"] for case in clinic_cases(write_clinic(blanks, [name for row in ROWS for name in row[2:]]))]
 assert found == ["CL_0003", "CL_0007", "CL_0011"], f"blanks around an ID do not count, and the IDs are {found}"
 
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # a missing file is named (4 marks)
 def missing(gone):
-    files = [name for row in ROWS for name in row[1:] if name != gone]
+    files = [name for row in ROWS for name in row[2:] if name != gone]
     try:
         clinic_cases(write_clinic(ROWS, files))
     except FileNotFoundError as error:
@@ -219,16 +236,16 @@ for gone in ("scans/third.png", "masks/b.png", "masks/e.png", "scans/CL_0007.png
 # an ID that stands there twice (3 marks)
 def twice(rows):
     try:
-        clinic_cases(write_clinic(rows, [name for row in rows for name in row[1:]]))
+        clinic_cases(write_clinic(rows, [name for row in rows for name in row[2:]]))
     except ValueError as error:
         return str(error)
 
 
-again = [*ROWS, ["CL_0003", "scans/other.png", "masks/c.png", "masks/d.png"]]
+again = [*ROWS, ["CL_0003", "Mr C", "scans/other.png", "masks/c.png", "masks/d.png"]]
 assert twice(again) is not None, "CL_0003 stands in the table twice, and there was no ValueError"
 assert "CL_0003" in twice(again), f"CL_0003 stands in the table twice, and the message is: {twice(again)}"
 ### BEGIN HIDDEN TESTS
-again = [*ROWS, [" CL_0011", "scans/other.png", "masks/c.png", "masks/d.png"]]
+again = [*ROWS, [" CL_0011", "Mr C", "scans/other.png", "masks/c.png", "masks/d.png"]]
 assert "CL_0011" in (twice(again) or ""), "'CL_0011' and ' CL_0011' are the same ID. What of blanks?"
 ### END HIDDEN TESTS
 
@@ -242,7 +259,7 @@ assert "CL_0011" in (twice(again) or ""), "'CL_0011' and ' CL_0011' are the same
 #   second, channel 2 is 1 where **either** of them is.
 # - A pixel belongs to a lung when it is brighter than half of the brightest value **of its own file**.
 # - If a file cannot be read, it raises a `FileNotFoundError` or a `ValueError` whose message contains the file's name.
-# - If the two files differ in size, it raises a `ValueError`.
+# - If the two files differ in size, it raises a `ValueError` whose message contains the names of both.
 # - A file that is black everywhere is a lung without pixels. That is allowed.
 #
 # By hand: a row of `0 60 128 255` has its half at 127.5, so the mask is `0 0 1 1`. A row of `0 1 1 0` has its half at 0.5,
@@ -331,8 +348,9 @@ good, other = mask_files(wide_masks[..., 0] * 255, wide_masks[..., 1] * 255)
 said = complaint(good, good.with_name("gone.png"))
 assert said is not None, "gone.png does not exist, and there was neither a FileNotFoundError nor a ValueError"
 assert "gone.png" in said, f"gone.png does not exist, and the message does not name it: {said}"
-small = mask_files(wide_masks[:40, :, 0], wide_masks[:50, :, 1])
-assert complaint(*small) is not None, "files of 40 and of 50 rows, and there was no ValueError"
+said = complaint(*mask_files(wide_masks[:40, :, 0], wide_masks[:50, :, 1]))
+assert said is not None, "files of 40 and of 50 rows, and there was no ValueError"
+assert "viewers_left.png" in said and "viewers_right.png" in said, f"40 and 50 rows, and the message is: {said}"
 ### BEGIN HIDDEN TESTS
 text = good.with_name("text.png")
 text.write_text("no picture")
@@ -502,6 +520,17 @@ def unfit(probabilities, height, width):
     inside = np.ascontiguousarray(probabilities[top : top + rows, left : left + columns])
     return (cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
     ### END SOLUTION
+
+# %% tags=["nbval-ignore-output"]
+square = cv2.resize(np.pad(wide_masks, ((16, 16), (0, 0), (0, 0))).astype(np.float32), (32, 32), interpolation=3)
+back = unfit(square, 96, 128)  # as if a network had answered with the share of lung in each pixel
+figure, axes = figures.new_figure(1, 2)
+figures.draw_xray(axes[0, 0], square.max(axis=-1) * 255, "32 x 32, probability of lung")
+figures.draw_xray(axes[0, 1], wide, "96 x 128, dashed: brought back")
+figures.draw_outlines(axes[0, 1], wide_masks)
+figures.draw_outlines(axes[0, 1], back, figures.PREDICTION)
+figures.show(figure, "Left, a small square with two white lungs, black above and below. Right, the wide X-ray with the "
+             "true outlines, solid, and those that came back, dashed, which nearly agree.")
 
 # %% nbgrader={"grade": true, "grade_id": "unfit-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # shape, and the bars are gone (4 marks)
@@ -676,9 +705,14 @@ assert one == turned, f"the same lists turned round, the same seed: other patien
 different = {tuple(test_patients(patients, findings, seed)) for seed in range(4)}
 assert len(different) >= 3, f"four seeds give {len(different)} different test parts"
 ### BEGIN HIDDEN TESTS
-order = np.random.default_rng(51).permutation(len(patients))
-mixed = test_patients([patients[i] for i in order], [findings[i] for i in order], 5)
-assert one == mixed, "the same lists in another order, the same seed: other patients in the test part"
+rng = np.random.default_rng(51)
+for ill, healthy in ((20, 30), (40, 40), (90, 60)):  # many orders: a `set` keeps its order in some of them
+    patients, findings = invented_patients(ill, ill, healthy)
+    one = test_patients(patients, findings, 5)
+    for _ in range(12):
+        order = rng.permutation(len(patients))
+        mixed = test_patients([patients[i] for i in order], [findings[i] for i in order], 5)
+        assert one == mixed, f"the same lists in another order, the same seed: other patients. {look}"
 np.random.seed(99)
 before = np.random.random(3)
 np.random.seed(99)
@@ -705,50 +739,82 @@ assert not refused(40, 9, 3), "9 healthy patients can give 3 to each of three pa
 # %% [markdown]
 # ## Part 6: What squashing does (15 marks)
 #
-# Six drawn X-rays, each cut to a wide picture of 160 x 256 px. Twice they are made into a square of 64 px, and their masks
-# brought back to 160 x 256 px: once squashed, once squashed with nearest-neighbour interpolation. The table compares the
-# masks with what they were: the Dice coefficient, and how far the middle of the lungs has moved, in pixels of the file, to
-# the right and downwards.
+# Six drawn X-rays, each cut to a wide picture of 160 x 256 px. The mask of the lung on the viewer's left is squashed to
+# 64 x 64 px, once with area and once with nearest-neighbour interpolation. Both are then brought back to 160 x 256 px in
+# the same way, and compared with the mask as it was. The table says
+#
+# - how many times as high as wide the lung is, in the file and in the square (area interpolation)
+# - by how many per cent its **area** has changed
+# - how far the two **outlines** are apart, on average (the ASSD, in pixels of the file)
+# - how far the middle of the lung has moved to the **right** and **down**, in pixels of the file (below 0: left, up)
+
+# %%
+from lungseg_utils.scores import assd, outline_distances
+
+WAYS = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}
+
+
+def squashed(mask, way):
+    return cv2.resize(mask.astype(np.float32), (64, 64), interpolation=WAYS[way]) > 0.5
+
+
+def brought_back(small):
+    return cv2.resize(small.astype(np.float32), (256, 160), interpolation=cv2.INTER_LINEAR) > 0.5
+
+# %%
+def height_by_width(mask):
+    height, width = np.ptp(np.argwhere(mask), axis=0) + 1
+    return height / width
+
+
+def compared(true, way):
+    back = brought_back(squashed(true, way))
+    down, right = np.argwhere(back).mean(axis=0) - np.argwhere(true).mean(axis=0)
+    apart = assd(outline_distances(true, back, (1, 1)))  # a pixel counts 1 in both directions
+    return f"{100 * (back.sum() / true.sum() - 1):7.1f} {apart:8.2f} {right:6.2f} {down:6.2f}"
 
 # %% tags=["nbval-ignore-output"]
-def there_and_back(masks, method):
-    small = cv2.resize(masks.astype(np.float32), (64, 64), interpolation=method)
-    back = cv2.INTER_NEAREST if method == cv2.INTER_NEAREST else cv2.INTER_LINEAR
-    return cv2.resize((small > 0.5).astype(np.float32), (256, 160), interpolation=back) > 0.5
-
-
-def middle(mask):
-    return np.argwhere(mask).mean(axis=0)
+lungs = [draw_phantom(600 + number, 256).masks[48:208, :, 0] > 0 for number in range(6)]
+print(f"{'':6}{'height / width':^16} {'area interpolation':^30}   {'nearest neighbour':^30}")
+print(f"X-ray {'file':>7} {'square':>8}" + f" {'area %':>7} {'outline':>8} {'right':>6} {'down':>6}  " * 2)
+for number, true in enumerate(lungs):
+    shape = f"{height_by_width(true):8.2f} {height_by_width(squashed(true, 'area')):8.2f}"
+    print(f"{number:5} {shape}{compared(true, 'area')}  {compared(true, 'nearest')}")
 
 # %% tags=["nbval-ignore-output"]
-print("X-ray   area: Dice, moved right, down   nearest: Dice, moved right, down")
-for number in range(6):
-    masks = draw_phantom(600 + number, 256).masks[48:208]
-    true = masks.max(axis=-1) > 0
-    line = f"{number:5}  "
-    for method in (cv2.INTER_AREA, cv2.INTER_NEAREST):
-        back = there_and_back(masks, method).max(axis=-1)
-        score = 2 * (true & back).sum() / (true.sum() + back.sum())
-        down, right = middle(back) - middle(true)
-        line += f"{score:14.3f} {right:8.2f} {down:8.2f}   "
-    print(line)
+figure, axes = figures.new_figure(1, 3, width=3.2, height=3)
+figures.draw_xray(axes[0, 0], squashed(lungs[0], "area") * 255, "X-ray 0, squashed")
+view = np.s_[80:, :140]  # the lower end of the lung
+for place, way in zip(axes[0, 1:], WAYS):
+    back = brought_back(squashed(lungs[0], way))
+    figures.draw_xray(place, lungs[0][view] * 120, f"{way}, brought back: dashed")
+    figures.draw_outlines(place, lungs[0][view][..., None])
+    figures.draw_outlines(place, back[view][..., None], figures.PREDICTION)
+figures.show(figure, "Left, the lung in the square, narrow and high. Middle, area: the dashed outline follows the true "
+             "one. Right, nearest neighbour: the dashed outline lies to the right of it.")
 
 # %% [markdown]
-# **Question.** In 100 to 150 words: (a) What differs between the two ways, and in which direction is it the same for all six
-# X-rays? (b) Where does it come from? (c) A colleague says that a Dice of 0.98 between masks and resized masks does not
-# matter. When does it matter? (d) A pixel of the squashed picture is 4 px of the file wide and 2.5 high. What would you have
-# to know before you measure the distance between two outlines in it, in millimetres?
+# **Question.** In 100 to 150 words:
+#
+# - (a) Which columns tell the two ways apart for all six X-rays, and which one does not? What has happened to the masks?
+# - (b) How does it come about? Why further in one direction than in the other?
+# - (c) A colleague says: "The area of the lung is nearly the same, so it does not matter." What do you answer?
+# - (d) What has squashing done to the shape, whichever the interpolation? What would you have to know before you
+#   measure a distance in the square in millimetres?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# (a) With nearest neighbour the Dice is lower for every X-ray, and the lungs have moved to the right and downwards, every
-# time, by about a pixel of the file. With area interpolation they hardly move, and not always to the same side. (b) Nearest
-# neighbour takes for each new pixel the old one at its upper left instead of asking how much of the new pixel was lung. What
-# stood there now stands in the middle of the new pixel, so the mask moves by up to half a new pixel, always the same way.
-# (c) It is a limit: a network that is trained on such masks learns the shift, and no score against the true masks gets
-# higher. It matters when models are compared that differ by less, and for distances between outlines. (d) The spacing in
-# each direction: how many millimetres a new pixel is wide and how many it is high. Here they differ, so a distance counted
-# in pixels means nothing.
+# (a) With nearest neighbour the outlines are further apart for every X-ray, and every lung has moved to the right and
+# down. With area interpolation it hardly moves. The areas do not tell: both ways stay close to 0.
+#
+# (b) Nearest neighbour takes for a new pixel the old one at its upper left. So everything moves by up to half a new pixel,
+# always the same way. A new pixel is 4 px of the file wide and 2.5 high, hence more to the right.
+#
+# (c) A lung that is only moved keeps its area, so the area cannot see it. A network that learns from such masks learns the
+# shift, and it spoils every outline.
+#
+# (d) The lung has become 1.6 times as high for its width. I need two spacings: how many millimetres a pixel of the square
+# is wide, and how many it is high.
 # ### END SOLUTION
 
 # %% [markdown]

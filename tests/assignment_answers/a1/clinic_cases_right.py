@@ -31,11 +31,11 @@ def clinic_cases(folder):
         if count > 1:
             raise ValueError(name)
     for row in rows:
-        for name in row[1:]:
+        for name in row[2:]:
             if not os.path.exists(os.path.join(folder, name)):
                 raise FileNotFoundError(f"no file {name}")
     keys = ["id", "image", "left_mask", "right_mask"]
-    return [dict(zip(keys, [row[0], *(os.path.join(folder, name) for name in row[1:])])) for row in sorted(rows)]
+    return [dict(zip(keys, [row[0], *(os.path.join(folder, name) for name in row[2:])])) for row in sorted(rows)]
 
 
 # %% with NumPy's sorting, and an error from opening the file itself
@@ -68,6 +68,7 @@ def clinic_cases(folder):
 
     def case(row):
         found = {"id": row.pop("id").strip()}
+        del row["patient"]
         for column, name in row.items():
             found[sides[column]] = Path(folder).joinpath(name)
             if not found[sides[column]].exists():

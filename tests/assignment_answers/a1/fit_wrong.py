@@ -122,3 +122,17 @@ def fit(image, masks, size):
     shares = cv2.resize(masks.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
     new_masks[inside] = shares[..., ::-1] > 0.5
     return new_image, new_masks
+
+
+# %% fails: 1, 4 | broadcast | height before width in OpenCV's size
+def fit(image, masks, size):
+    """Picture and masks, shrunk alike and padded to (size, size)."""
+    height, width = image.shape
+    rows, columns = round(height * size / max(height, width)), round(width * size / max(height, width))
+    top, left = (size - rows) // 2, (size - columns) // 2
+    inside = slice(top, top + rows), slice(left, left + columns)
+    new_image, new_masks = np.zeros((size, size), np.uint8), np.zeros((size, size, 2), np.uint8)
+    new_image[inside] = cv2.resize(image, (rows, columns), interpolation=cv2.INTER_AREA)
+    shares = cv2.resize(masks.astype(np.float32), (rows, columns), interpolation=cv2.INTER_AREA)
+    new_masks[inside] = shares > 0.5
+    return new_image, new_masks

@@ -9,7 +9,7 @@ def lung_masks(left_path, right_path):
 
     left, right = read(left_path), read(right_path)
     if left.shape != right.shape:
-        raise ValueError("sizes differ")
+        raise ValueError(f"sizes differ: {left_path}, {right_path}")
     result = np.zeros((*left.shape, 3), np.uint8)
     result[..., 0], result[..., 1] = left, right
     result[..., 2] = np.logical_or(left, right)
@@ -43,7 +43,7 @@ def lung_masks(left_path, right_path):
         grey = grey if grey.ndim == 2 else grey[..., 0]
         masks.append(np.where(grey > grey.max() / 2, 1, 0))
     if np.shape(masks[0]) != np.shape(masks[1]):
-        raise ValueError("not of the same size")
+        raise ValueError(f"not of the same size: {Path(left_path).name} and {Path(right_path).name}")
     both = np.stack(masks, axis=-1)
     return np.concatenate([both, both.any(axis=-1, keepdims=True)], axis=-1).astype(np.uint8)
 
@@ -59,5 +59,5 @@ def lung_masks(left_path, right_path):
             raise ValueError(f"{path} holds no picture")
     one, other = [(grey > grey.max() / 2).astype(np.uint16) for grey in greys]
     if one.shape != other.shape:
-        raise ValueError(f"{one.shape} and {other.shape}")
+        raise ValueError(f"{left_path}: {one.shape}, {right_path}: {other.shape}")
     return np.dstack([one, other, np.clip(one + other, 0, 1)]).astype(np.uint8)

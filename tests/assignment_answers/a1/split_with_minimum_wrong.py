@@ -154,3 +154,18 @@ def split_with_minimum(patients, findings, minimum, seed):
         for number, name in enumerate(rng.permutation(group)):
             place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
     return {part: [i for i, name in enumerate(patients) if place[name] == part and (findings[i] or name not in ill)] for part in ("train", "val", "test")}
+
+
+# %% fails: 4 | Where does your order come from? | the order of a set
+def split_with_minimum(patients, findings, minimum, seed):
+    """Positions of X-rays in `train`, `val` and `test`, by patient, with enough ill and healthy ones in each."""
+    ill = {name for name, finding in zip(patients, findings) if finding}
+    rng = np.random.default_rng(seed)
+    place = {}
+    for group in (list(ill), list(set(patients) - ill)):
+        if len(group) < 3 * minimum:
+            raise ValueError(f"{len(group)} patients of a kind are too few for {minimum} in each of three parts")
+        fifth = max(minimum, round(len(group) / 5))
+        for number, name in enumerate(rng.permutation(group)):
+            place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
+    return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
