@@ -538,6 +538,7 @@ square = np.zeros((20, 20, 2), np.float32)
 square[5:15, :, 0] = 1  # what a file of 50 x 100 px covers
 masks = np.asarray(unfit(square, 50, 100))
 assert masks.shape == (50, 100, 2), f"a file of 50 x 100 px got masks of shape {masks.shape}"
+assert masks.dtype == np.uint8, f"the masks are {masks.dtype}"
 assert set(np.unique(masks)) <= {0, 1}, f"the values are {np.unique(masks)[:5]}"
 lost = (masks[..., 0] == 0).mean()
 assert lost == 0, f"every pixel of the picture was lung, and {lost:.0%} are not. Are the bars cut off?"

@@ -6,6 +6,7 @@ A master is `notebooks/assignments/aN_name.py`. Its student copy goes to `notebo
 to `data/assignments/solutions`, which git ignores.
 """
 
+import os
 import re
 import sys
 import tempfile
@@ -41,6 +42,10 @@ def part_of(cell: NotebookNode) -> str:
 
 def nbgrader_course(folder: Path) -> NbGraderAPI:
     """nbgrader at work in a folder: its course directory with source, release, submissions, feedback and gradebook."""
+    # nbgrader calls alembic by name: it is found also where the environment is not activated
+    own = str(Path(sys.executable).parent)
+    if own not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", "")])
     config = Config()
     config.CourseDirectory.root = str(folder)
     config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}

@@ -78,3 +78,12 @@ def unfit(probabilities, height, width):
     inside = np.ascontiguousarray(probabilities[top : top + rows, left : left + columns])
     inside = np.repeat(inside.max(axis=-1, keepdims=True), 2, axis=-1)
     return (cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
+
+# %% fails: 1 | the masks are bool | True and False, not uint8
+def unfit(probabilities, height, width):
+    """Masks at the size of the file, from probabilities for the padded square."""
+    size = probabilities.shape[0]
+    rows, columns = round(height * size / max(height, width)), round(width * size / max(height, width))
+    top, left = (size - rows) // 2, (size - columns) // 2
+    inside = np.ascontiguousarray(probabilities[top : top + rows, left : left + columns])
+    return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
