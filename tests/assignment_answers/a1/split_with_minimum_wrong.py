@@ -169,3 +169,35 @@ def split_with_minimum(patients, findings, minimum, seed):
         for number, name in enumerate(rng.permutation(group)):
             place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
     return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
+
+
+# %% fails: 2, 4, 5 | too few | the last X-ray of a patient says who is ill
+def split_with_minimum(patients, findings, minimum, seed):
+    """Positions of X-rays in `train`, `val` and `test`, by patient, with enough ill and healthy ones in each."""
+    last = dict(zip(patients, findings))
+    rng = np.random.default_rng(seed)
+    place = {}
+    for kind in (True, False):
+        group = sorted(name for name in last if last[name] == kind)
+        if len(group) < 3 * minimum:
+            raise ValueError(f"{len(group)} patients of a kind are too few for {minimum} in each of three parts")
+        fifth = max(minimum, round(len(group) / 5))
+        for number, name in enumerate(rng.permutation(group)):
+            place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
+    return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
+
+
+# %% fails: 2, 5 | too few | ill only if every X-ray of a patient shows it
+def split_with_minimum(patients, findings, minimum, seed):
+    """Positions of X-rays in `train`, `val` and `test`, by patient, with enough ill and healthy ones in each."""
+    last = {name: all(f for n, f in zip(patients, findings) if n == name) for name in patients}
+    rng = np.random.default_rng(seed)
+    place = {}
+    for kind in (True, False):
+        group = sorted(name for name in last if last[name] == kind)
+        if len(group) < 3 * minimum:
+            raise ValueError(f"{len(group)} patients of a kind are too few for {minimum} in each of three parts")
+        fifth = max(minimum, round(len(group) / 5))
+        for number, name in enumerate(rng.permutation(group)):
+            place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
+    return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
