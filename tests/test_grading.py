@@ -67,6 +67,17 @@ def without_tests(part: str):
     return edit
 
 
+def add_cells_and_comments(cells) -> None:
+    """What a student may do: cells of their own, comments and blank lines in tests, a test cut into two cells."""
+    for cell in cells:
+        if marks(cell).get("grade") and cell.cell_type == "code":
+            cell.source = cell.source.replace("\n", "  # why?\n\n", 1)
+    first = next(number for number, cell in enumerate(cells) if marks(cell).get("grade"))
+    cells.insert(first, copy.deepcopy(cells[first]))
+    cells[first].source, _, cells[first + 1].source = cells[first].source.partition("\n")
+    cells.insert(0, nbformat.v4.new_code_cell("1 / 0"))
+
+
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
     """Thirty submissions of the first assignment, marked: their marks, the folder of results, and a file to spoil."""
@@ -96,7 +107,7 @@ def marked(tmp_path_factory):
     hand_in(folder, "edits-tests", SOLUTION | {second: cheat} | changed)
     hand_in(folder, "deletes-tests", SOLUTION | {second: cheat}, without_tests(second))
     hand_in(folder, "edits-set-up", SOLUTION | {"setup-2": "raise SystemExit"})
-    hand_in(folder, "adds-cells", SOLUTION, lambda cells: cells.insert(0, nbformat.v4.new_code_cell("1 / 0")))
+    hand_in(folder, "adds-cells", SOLUTION, add_cells_and_comments)
     hand_in(folder, "twice", SOLUTION, lambda cells: cells.extend(copy.deepcopy(cells[-8:])))
     (folder / "text").mkdir()
     (folder / "text" / f"{NAME}.ipynb").write_text("my answers")
@@ -169,17 +180,28 @@ def test_files_and_network_are_out_of_reach(marked, student):
     assert target.read_text() == "secret"
 
 
-@pytest.mark.parametrize("student", ["edits-tests", "deletes-tests"])
-def test_tests_are_the_original_ones(marked, student):
-    row = marked[0][student]
-    assert scores(row) == WORTH | {PARTS[1]: 0}
-    assert f"{PARTS[1]}-test-1 was" in row["remarks"] and "the original was used" in row["remarks"]
+@pytest.mark.parametrize("student, what", [("edits-tests", "changed"), ("deletes-tests", "deleted")])
+def test_a_part_whose_tests_are_changed_or_deleted_gets_no_marks_and_is_told_why(marked, student, what):
+    rows, results, _ = marked
+    assert scores(rows[student]) == WORTH | {PARTS[1]: 0}
+    said = f"the test {PARTS[1]}-test-1 was {what}"
+    assert said in rows[student]["remarks"]
+    assert said in (results / "feedback" / student / f"{NAME}.html").read_text()
 
 
 def test_what_changes_nothing_costs_nothing(marked):
     for student in ("edits-set-up", "adds-cells", "twice"):
         assert scores(marked[0][student]) == WORTH, student
     assert "setup-2 was changed" in marked[0]["edits-set-up"]["remarks"]
+
+
+def test_which_changes_make_a_test_another_one():
+    original = "for k in range(3):\n    assert k < 3, 'no'\n"
+    for same in (original + "\n\n# mine", "for k in range( 3 ):\n  # all\n  assert k < 3, 'no'", original.strip()):
+        assert submissions.does_the_same(same, original), same
+    for other in ("", "pass", original + "print(k)", "# " + original, original.replace("3", "2"), "assert (", '"""x'):
+        assert not submissions.does_the_same(other, original), other
+    assert not submissions.does_the_same("(" * 1_000_000, original)
 
 
 @pytest.mark.parametrize("student", ["text", "word", "cut"])
@@ -200,7 +222,7 @@ def test_marks_by_hand_survive_and_must_be_numbers(tmp_path, monkeypatch):
     hand_in(folder, "anna", {"written": "=1+1"})
     hand_in(folder, "ben", {"written": "Because."})
     ran = []
-    monkeypatch.setattr(execute, "run", lambda cells, limits: ran.append(len(cells)) or {})
+    monkeypatch.setattr(execute, "run", lambda cells, limits, void: ran.append(len(cells)) or {})
     grade.grade(folder, results)
     table = results / "written.csv"
     rows = read_rows(table)
@@ -225,7 +247,7 @@ def test_marks_by_hand_survive_and_must_be_numbers(tmp_path, monkeypatch):
 def test_an_answer_that_changed_is_marked_again(tmp_path, monkeypatch):
     folder, results = tmp_path / "class", tmp_path / "results"
     hand_in(folder, "anna", {"written": "Before."})
-    monkeypatch.setattr(execute, "run", lambda cells, limits: {})
+    monkeypatch.setattr(execute, "run", lambda cells, limits, void: {})
     grade.grade(folder, results)
     table = results / "written.csv"
     rows = read_rows(table)
@@ -280,7 +302,7 @@ def test_one_that_cannot_be_run_is_not_marked_and_stops_nobody(tmp_path, monkeyp
     hand_in(folder, "anna", {"written": "One."})
     hand_in(folder, "ben", {"written": "Two."})
 
-    def run(cells, limits):
+    def run(cells, limits, void):
         if len(ran := calls) == 0:
             ran.append(1)
             raise execute.GradingError("no memory on this machine")

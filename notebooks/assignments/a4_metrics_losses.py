@@ -45,7 +45,8 @@
 # - Write your answers where it says `raise NotImplementedError`, in place of that line.
 # - The cells below each answer are tests that you can run yourself. When your work is marked, they are run again,
 #   together with more tests of the same kind. Each test cell gives its marks or does not.
-# - You may add cells of your own. The cells of tests and of set-up are put back as they were.
+# - You may add cells of your own. Leave the test cells as they are: a part whose tests are changed or deleted gets no
+#   marks (comments do not matter). Set-up cells are put back as they were.
 # - The parts do not depend on each other: leave one out, and the others still count.
 # - A part may take about a minute of computing and 4 GB of memory at most. The answers need far less.
 # - Part 5 is read by a person.

@@ -230,7 +230,7 @@ def own_frames(output: NotebookNode, is_test: bool) -> NotebookNode:
     return new_output("error", ename=output.ename, evalue=output.evalue, traceback=[*frames, last])
 
 
-def run(cells: Iterable[tuple[NotebookNode, str]], limits: Limits) -> dict[str, str]:
+def run(cells: Iterable[tuple[NotebookNode, str]], limits: Limits, void: dict[str, str]) -> dict[str, str]:
     """Run code cells and put their outputs into them.
 
     The set-up runs first, before any code of the student's; everything else in the order of the notebook.
@@ -239,9 +239,10 @@ def run(cells: Iterable[tuple[NotebookNode, str]], limits: Limits) -> dict[str, 
         cells: code cells of a notebook, each with the name of its part; `""` stands for cells before the first part.
             nbgrader's metadata tells set-up cells (locked, no marks) from answers and tests.
         limits: what the submission may use.
+        void: parts that get no marks and are not run, each with the reason.
 
     Returns:
-        For each part that was stopped, or whose answer failed, why.
+        For each part that is void, was stopped, or whose answer failed, why.
 
     Raises:
         GradingError: no kernel could be started, or the set-up itself failed.
@@ -249,7 +250,7 @@ def run(cells: Iterable[tuple[NotebookNode, str]], limits: Limits) -> dict[str, 
     cells = list(cells)
     setup = [cell for cell, _ in cells if is_setup(cell)]
     used: dict[str, float] = {}
-    failed: dict[str, str] = {}
+    failed = dict(void)
     kept: list[tuple[NotebookNode, str]] = []  # what a new kernel has to run before it can go on
     kernel = Kernel(limits)
     try:

@@ -75,18 +75,18 @@ def execute_submission(one: Submission, master: NotebookNode, released: Notebook
     try:
         if one.path is None:
             raise SubmissionError("")
-        notebook, remarks = assemble(master, released, read_submission(one.path))
+        notebook, remarks, void = assemble(master, released, read_submission(one.path))
         one.remarks += remarks
         cells = cells_to_run(notebook, released)
     except SubmissionError as error:
         if one.path:
             one.remarks.append(str(error))
-        notebook, _ = assemble(master, released, released)
+        notebook, *_ = assemble(master, released, released)
         for cell, _ in cells_to_run(notebook, released):
             if cell.metadata.nbgrader.grade:
                 cell.outputs = [execute.failure("Stopped", one.remarks[-1])]
         return notebook
-    code = "".join(cell.source for cell, _ in cells) + str(execute.LIMITS)
+    code = "".join(cell.source for cell, _ in cells) + str(execute.LIMITS) + str(void)
     key = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
     if kept.exists():
         before = nbformat.read(kept, as_version=4)
@@ -96,7 +96,7 @@ def execute_submission(one: Submission, master: NotebookNode, released: Notebook
                     new.outputs = old.outputs
             one.remarks += before.metadata.stopped
             return notebook
-    failed = execute.run(cells, execute.LIMITS)
+    failed = execute.run(cells, execute.LIMITS, void)
     stopped = [f"{part or 'a cell before part 1'}: {why}" for part, why in failed.items()]
     one.remarks += stopped
     notebook.metadata.update(key=key, stopped=stopped)

@@ -1,9 +1,11 @@
 """Find what students have handed in, and put their answers into the assignment's own notebook."""
 
 import csv
+import io
 import json
 import math
 import re
+import tokenize
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +19,10 @@ from release import part_of
 CLASS_LIST = "students.csv"
 LARGEST = 20_000_000  # bytes of a notebook; one of ours has under a tenth of that
 warnings.filterwarnings("ignore", category=DuplicateCellId)  # of a cell that a student has copied; ids are made anew
+BLANK = {tokenize.COMMENT, tokenize.NL}
+LAYOUT = {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 PUT_BACK = "the original was used"
+NO_MARKS = "a part whose tests are changed or deleted gets no marks. Put your answer into a new copy of the assignment."
 
 
 class SubmissionError(ValueError):
@@ -147,7 +152,24 @@ def read_submission(path: Path) -> NotebookNode:
     return notebook
 
 
-def assemble(master: NotebookNode, released: NotebookNode, submitted: NotebookNode) -> tuple[NotebookNode, list[str]]:
+def does_the_same(source: str, original: str) -> bool:
+    """Whether two cells hold the same code; comments, blank lines and the width of blanks do not count."""
+
+    def words(text: str) -> list[tuple[int, str]]:
+        found = tokenize.generate_tokens(io.StringIO(text.rstrip() + "\n").readline)
+        return [(word.type, "" if word.type in LAYOUT else word.string) for word in found if word.type not in BLANK]
+
+    if len(source) > 20 * len(original):  # not worth reading: somebody else's file may be endless
+        return False
+    try:
+        return words(source) == words(original)
+    except (SyntaxError, tokenize.TokenError):
+        return False  # no Python at all
+
+
+def assemble(
+    master: NotebookNode, released: NotebookNode, submitted: NotebookNode
+) -> tuple[NotebookNode, list[str], dict[str, str]]:
     """Put a student's answers into the master, so that tests and set-up are always the original ones.
 
     Args:
@@ -157,13 +179,14 @@ def assemble(master: NotebookNode, released: NotebookNode, submitted: NotebookNo
 
     Returns:
         A notebook to run: the master's cells, its solutions replaced by the student's, and after them the cells that
-        the student has added or changed. And remarks: what was missing or had been changed.
+        the student has added or changed. Remarks: what was missing or had been changed. And the parts that get no
+        marks because a test was changed or deleted, each with the reason.
     """
     own = {cell.metadata.nbgrader.grade_id: cell for cell in released.cells if "nbgrader" in cell.metadata}
     plain = {cell.source for cell in released.cells if "nbgrader" not in cell.metadata}
     answers: dict[str, list[str]] = {}
     added: dict[str, list[NotebookNode]] = {}
-    last, remarks, unchanged = "", [], set()
+    last, remarks, void, unchanged = "", [], {}, set()
     for cell in submitted.cells:
         cell.source = cell.source.replace("HIDDEN TESTS", "HIDDEN_TESTS")  # words that nbgrader acts upon
         marks = cell.metadata.get("nbgrader")
@@ -191,10 +214,13 @@ def assemble(master: NotebookNode, released: NotebookNode, submitted: NotebookNo
                 remarks.append(f"the answer cell {name} is missing")
             # a cell that was copied counts as it does in the student's own notebook: all of it, in order
             cell.source = "\n\n".join(given) if given else own[name].source
-        elif given is None:
-            remarks.append(f"{name} was deleted: {PUT_BACK}")
-        elif any(source.rstrip() != own[name].source.rstrip() for source in given):
-            remarks.append(f"{name} was changed: {PUT_BACK}")
+        # a cell that was copied, or cut into two, is still the same test
+        elif not any(does_the_same(source, own[name].source) for source in [*(given or []), "\n".join(given or [])]):
+            what = f"{name} was {'changed' if given else 'deleted'}"
+            if cell.metadata.nbgrader.grade:
+                void.setdefault(part_of(cell), f"the test {what}, and {NO_MARKS}")
+            else:
+                remarks.append(f"{what}: {PUT_BACK}")
         cell.metadata.nbgrader.update(own[name].metadata.nbgrader)
         assembled.cells.extend([cell, *added.get(name, [])])
     for number, cell in enumerate(assembled.cells, 1):
@@ -202,7 +228,7 @@ def assemble(master: NotebookNode, released: NotebookNode, submitted: NotebookNo
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         cell.pop("attachments", None)
-    return assembled, remarks
+    return assembled, remarks, void
 
 
 def json_copy(cell: NotebookNode) -> NotebookNode:
