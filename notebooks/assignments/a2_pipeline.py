@@ -785,4 +785,4 @@ figures.show(figure, "Four rows of four pictures: one X-ray as it comes out of p
 # ## Hand in
 #
 # Run all cells from the top in a fresh kernel, save, and hand in this one `.ipynb` file. Do not rename it. Do not print
-# more than a page of text.
+# more than a page of text. (A part that you have left out stops *Run all cells*; run the cells after it by hand.)

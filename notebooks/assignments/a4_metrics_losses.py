@@ -116,11 +116,12 @@ def many(*pairs):
 #   `bool` must give the same result.
 # - For each image, and in it for each lung, three sums over the pixels: overlap $TP = \sum t\,p$, false positives
 #   $FP = \sum (1 - t)\,p$ and false negatives $FN = \sum t\,(1 - p)$, where $t$ is the true value and $p$ the
-#   probability. Nothing is rounded or cut.
-# - With one added above and below, so that empty masks are no problem, the index of that lung is
-#   $(TP + 1) / (TP + \alpha\, FP + \beta\, FN + 1)$, and its loss is one minus that.
+#   probability, as it is: there is no threshold.
+# - The Tversky index of that lung is $(TP + 1) / (TP + \alpha\, FP + \beta\, FN + 1)$, and its loss is one minus that.
+#   The one that is added above and below the fraction line makes empty masks no problem.
 # - The loss of an image is the mean over its lungs. The result is a tensor (batch,), `float32`: one number per image.
-# - It can be differentiated: `tf.GradientTape` finds the gradient with respect to `y_pred`.
+# - It can be differentiated: `tf.GradientTape` finds the gradient with respect to `y_pred`. So use functions of
+#   TensorFlow or `keras.ops` (sums, means, `cast`, `clip`, `log`, `stack`…): those of NumPy have no gradient.
 #
 # By hand: a lung of 8 pixels in a picture of 16, and a probability of 0.5 everywhere. $TP$ is 4, $FP$ is 4 and $FN$ is
 # 4. With `alpha` 0.25 and `beta` 0.75 the index is (4 + 1) / (4 + 1 + 3 + 1), five ninths, and the loss is four ninths.
@@ -158,7 +159,7 @@ got = np.asarray(tversky_loss(tensor(true), tensor(0 * true + 0.4), 0.5, 0.5))
 assert got.shape == (3,), f"a batch of 3 images, and a result of shape {got.shape}"
 assert got.dtype == "float32", f"float32 masks and probabilities, and a result of {got.dtype}"
 look = "Which numbers do you sum?"
-assert abs(got.mean() - 0.5555) < 2e-3, f"half lung, probability 0.4 everywhere: {got.mean():.4f}. {look}"
+assert abs(got.mean() - 0.5555) < 2e-3, f"half lung, probability 0.4: {got.mean():.4f}, should be 0.5555. {look}"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(41)
 for _ in range(3):
@@ -238,8 +239,9 @@ true, said = box(96, (0, 48), (0, 96)), tensor(np.full((1, 96, 96, 1), 0.4))
 with tf.GradientTape() as tape:
     tape.watch(said)
     loss = tversky_loss(tensor(true), said, 0.5, 0.5)
-slopes = tape.gradient(loss, said) if tf.is_tensor(loss) else None
-assert slopes is not None, "there is no gradient with respect to y_pred. Which step of yours has none?"
+assert tf.is_tensor(loss), f"the result is of type {type(loss).__name__}, not a tensor"
+slopes = tape.gradient(loss, said)
+assert slopes is not None, "there is no gradient with respect to y_pred. Is each step TensorFlow's or Keras's?"
 inside, outside = np.mean(slopes[:, :48]), np.mean(slopes[:, 48:])
 assert inside < 0 < outside, f"the loss rises by {inside:.1e} per lung pixel, by {outside:.1e} per other. Which way?"
 for dtype in ("uint8", "int32", "bool"):
@@ -276,10 +278,11 @@ for _ in range(4):
 # - $q$ is the probability that the network gives to what is true: $p$ where there is lung, $1 - p$ where there is none.
 # - The loss of a pixel is $-w\,(1 - q)^\gamma \log q$, with the natural logarithm.
 # - The weight $w$ comes from the image itself, all of its pixels and lung channels together. If a share $s$ of them is
-#   lung, a lung pixel has the weight $1 - s$, and a pixel without lung the weight $s$. So both kinds together weigh the
-#   same. Where an image has only one kind of pixels ($s$ is 0 or 1), all weights are one half.
+#   lung, a lung pixel has the weight $1 - s$, and a pixel without lung the weight $s$. So all lung pixels together
+#   weigh as much as all others together. Where an image has only one kind of pixels ($s$ is 0 or 1), all weights are
+#   one half.
 # - The loss of an image is the mean over all of its pixels and lung channels. The result is a tensor (batch,),
-#   `float32`. It can be differentiated.
+#   `float32`. It can be differentiated, as in part 1.
 #
 # By hand: an image of 4 pixels, one of them lung, so $s$ is 0.25, and `gamma` 1. All probabilities are 0.5. Then each
 # pixel has $(1 - 0.5) \cdot 0.693 = 0.347$ before its weight. The lung pixel weighs 0.75, the other three 0.25 each.
@@ -322,7 +325,8 @@ true = np.concatenate([box(16, (0, 8), (0, 16)), box(16, (0, 16), (4, 12))])  # 
 got = np.asarray(balanced_focal(tensor(true), tensor(0 * true + 0.5), 0))
 assert got.shape == (2,), f"a batch of 2 images, and a result of shape {got.shape}"
 assert got.dtype == "float32", f"float32 masks and probabilities, and a result of {got.dtype}"
-assert abs(got - 0.3466).max() < 1e-3, f"half lung, all 0.5, gamma 0: {got}, should be 0.347. What is put together?"
+look = "should be 0.347. What is put together, and divided by what?"
+assert abs(got - 0.3466).max() < 1e-3, f"half lung, all 0.5, gamma 0: {got}, {look}"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(46)
 for lungs in (1, 2):
@@ -349,7 +353,8 @@ for name, said, gamma, right in (("0.9 for lung, 0.1 elsewhere", 0.1 + 0.8 * tru
                                  ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 2, 0.64),
                                  ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 0.5, 0.8944)):
     got = compared(said, gamma)
-    assert abs(got - right) < 1e-3, f"{name}: gamma {gamma} makes it {got:.3f} times that of 0. Which factor has gamma?"
+    found = f"{name}: gamma {gamma} makes it {got:.3f} times that of 0, should be {right}"
+    assert abs(got - right) < 1e-3, f"{found}. Which factor has gamma?"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(47)
 for gamma in (1, 2, 3.5):
@@ -372,6 +377,10 @@ said = np.concatenate([0.5 * true, 0.2 * true + 0.3])
 alone = np.mean([np.mean(balanced_focal(tensor(both[[k]]), tensor(said[[k]]), 0)) for k in range(2)])
 ratio = np.mean(balanced_focal(tensor(both), tensor(said), 0)) / alone
 assert abs(ratio - 1) < 1e-3, f"two images in a batch: {ratio:.3f} times the mean of both alone. Whose share is it?"
+two = np.concatenate([true, box(16, (0, 8), (0, 16))], axis=-1)  # an image with a lung of 64 pixels and one of 128
+each = [np.mean(balanced_focal(tensor(two), tensor(two - 0.5 * two * (np.arange(2) == k)), 0)) for k in range(2)]
+ratio = each[0] / each[1]  # unsure in one lung only, in the other lung only
+assert abs(ratio - 0.5) < 0.01, f"lungs of 64 and 128 pixels: {ratio:.3f} to 1, should be 0.5. A share of which pixels?"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(48)
 true = (rng.random((4, 16, 16, 2)) < rng.uniform(0.05, 0.95, (4, 1, 1, 2))).astype("float32")
@@ -397,6 +406,13 @@ for name, said in (("all right", true), ("all wrong", 1 - true)):
     assert np.isfinite(got), f"sure, and {name}: {got}. Which step is not possible for 0?"
 ratio = got / np.mean(balanced_focal(tensor(true), tensor(0.5 + 0 * true), 0))
 assert 22.5 < ratio < 23.7, f"sure and all wrong: {ratio:.2f} times the loss of 0.5. What is clipped, and where?"
+said = tensor(true)
+with tf.GradientTape() as tape:
+    tape.watch(said)
+    loss = balanced_focal(tensor(true), said, 0)
+slopes = tape.gradient(loss, said) if tf.is_tensor(loss) else None
+assert slopes is not None, "there is no gradient with respect to y_pred. Is each step TensorFlow's or Keras's?"
+assert np.isfinite(slopes).all(), "the gradient is not finite for 0 or 1. What is clipped, and where?"
 ### BEGIN HIDDEN TESTS
 for gamma in (0, 1, 2):
     for said in (true, 1 - true, 0 * true, 0.5 * true, 0.7 + 0.3 * true):
@@ -438,7 +454,7 @@ for name, true, q in (("no lung at all", none, 1 - said), ("lung everywhere", 1 
 # - `width` is a whole number, 1 or more.
 # - The band of a mask is **inside of** its outline: a lung pixel belongs to it if at least one pixel of the square of
 #   `2 * width + 1` rows and columns around it is not lung. With `width` 1 these are the lung pixels that touch the
-#   outside, also at a corner.
+#   outside, also at a corner: eight neighbours count, not four.
 # - What lies beyond the edge of the picture is not lung.
 # - The result is the IoU of the two bands, a number from 0 to 1: the pixels in both of them, divided by the pixels in
 #   at least one.
@@ -480,17 +496,18 @@ for shift in range(5):
 # which pixels are in the band (6 marks)
 def square(first, end):
     return box(40, (first, end), (first, end))[0, ..., 0] > 0
-
-
 got = boundary_iou(square(5, 35), square(15, 25), 3)
 assert abs(got) < 1e-3, f"a small square deep in a large one, outlines far apart: {got:.3f}. What is compared?"
 left, right = square(5, 35), square(5, 35)
 left[:, 20:], right[:, :20] = False, False
 got = boundary_iou(left, right, 3)
 assert abs(got) < 1e-3, f"two halves that touch: {got:.3f}. On which side of the outline is the band?"
-ring = square(5, 35) & ~square(8, 32)
-got = boundary_iou(square(5, 35), ring, 3)
+got = boundary_iou(square(5, 35), square(5, 35) & ~square(8, 32), 3)
 assert abs(got - 1) < 1e-3, f"a square, and the same without its inside, width 3: {got:.3f}. Where is the band?"
+hole, ring = square(5, 35), (square(5, 35) & ~square(6, 34)) | square(19, 22)
+hole[20, 20] = ring[20, 20] = False
+got = boundary_iou(hole, ring, 1)
+assert abs(got - 1) < 1e-3, f"a hole of one pixel, and all pixels that touch it: {got:.3f}. Also at a corner?"
 ### BEGIN HIDDEN TESTS
 for gap in (2, 3, 4):
     for width in (1, gap, gap + 1):
@@ -511,7 +528,7 @@ assert abs(got - 1) < 1e-3, f"an oblique outline, and the pixels that touch the 
 # the number: both, divided by either (5 marks)
 true, moved = box(12, (3, 8), (3, 8))[0, ..., 0] > 0, box(12, (3, 8), (4, 9))[0, ..., 0] > 0
 got = boundary_iou(true, moved, 1)
-assert abs(got - 1 / 3) < 1e-3, f"the example by hand: {got:.3f}. What is divided by what?"
+assert abs(got - 1 / 3) < 1e-3, f"the example by hand: {got:.3f}. If test 1 passes: What is divided by what?"
 bar, long = box(12, (3, 5), (2, 6))[0, ..., 0] > 0, box(12, (3, 5), (2, 8))[0, ..., 0] > 0  # all of them is band
 for one, other in ((bar, long), (long, bar)):
     got = boundary_iou(one, other, 1)
@@ -593,17 +610,18 @@ for width in (1, 5):
 #
 # - `probabilities` is a `float32` array (images, h, w, 2), and `masks` a `uint8` array (images, H, W, 2) of 0 and 1.
 #   Both have the viewer's left lung in channel 0 and the viewer's right lung in channel 1. The model worked on pictures
-#   that are as large as the masks or **smaller**.
+#   that are as large as the masks or **smaller**. They need not be square.
 # - `patients` is a list with the patient's name for each image, in any order. There are two patients or more.
-# - Bring the probabilities to the size of the masks (bilinear: `cv2.resize` with `cv2.INTER_LINEAR`, or the like). A
-#   pixel whose probability is then above 0.5 is lung.
+# - Bring the probabilities to the size of the masks (bilinear: `cv2.resize` with `cv2.INTER_LINEAR`, or
+#   `tf.image.resize`). A pixel whose probability is then above 0.5 is lung.
 # - For each image there are three Dice scores: of the viewer's left lung, of the viewer's right lung, and of both lungs
 #   together. For the last one, a pixel is lung if it is in at least one of the two masks, in the truth and in the
 #   prediction.
-# - A lung that is neither there nor predicted scores 1. One that is only there, or only predicted, scores 0.
+# - A lung that is neither there nor predicted scores 1. One that is there and not predicted, or predicted and not
+#   there, scores 0.
 # - Of each kind of score, take the mean over the images of each patient. All that follows is about these means.
 # - The result is a dictionary with the keys `"viewer_left"`, `"viewer_right"` and `"both"`. Each holds a dictionary:
-#   `"mean"` over the patients, `"sd"`, the standard deviation over the patients (of a sample, with $n - 1$), `"worst"`,
+#   `"mean"` over the patients, `"sd"`, the standard deviation over the patients (of a sample, `ddof=1`), `"worst"`,
 #   the lowest mean of a patient, and `"worst_patient"`, the name of that patient. If several are equally bad, any of
 #   them.
 #
@@ -657,7 +675,10 @@ for enlarged in (40, 80):
     found = patient_summary(small, np.stack([two_lungs(columns, columns, enlarged)] * 2), ["Anna", "Ben"])
     got = (found["viewer_left"]["mean"] + found["viewer_right"]["mean"]) / 2
     look = f"0.55 in 2 of 4 columns, 0 elsewhere, enlarged to {enlarged}: Dice {got:.3f}, should be 1"
-    assert abs(got - 1) < 1e-3, f"{look}. In which order do you enlarge and cut?"
+    assert abs(got - 1) < 1e-3, f"{look}. How do you enlarge, and do you cut before or after?"
+found = patient_summary(small, np.stack([two_lungs(16, 16, 40)[:30]] * 2), ["Anna", "Ben"])
+got = found["viewer_left"]["mean"]
+assert abs(got - 1) < 1e-3, f"masks of 30 rows and 40 columns: Dice {got:.3f}, should be 1. Which number is the height?"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(413)
 for small_size, (height, width) in (((5, 5), (40, 30)), ((8, 6), (24, 48)), ((16, 16), (16, 16))):
@@ -681,6 +702,9 @@ got = {key: round(float(found[key]["mean"]), 3) for key in found}
 look = "all of the viewer's left lung is right, the viewer's right one is twice too wide"
 assert abs(got["viewer_left"] - 1) < 2e-3 and abs(got["viewer_right"] - 2 / 3) < 2e-3, f"{look}: {got}. Which is which?"
 assert abs(got["both"] - 20 / 22) < 2e-3, f"{look}; 10 columns of lung, 12 predicted: {got}. What is both together?"
+said = many((12, 12), (12, 12)).astype("float32")  # lungs that overlap in the middle
+got = patient_summary(said, many((10, 10), (10, 10)), ["Anna", "Ben"])["both"]["mean"]
+assert abs(got - 1) < 1e-3, f"predictions that overlap and fill the picture: both {got:.3f}. How are they put together?"
 ### BEGIN HIDDEN TESTS
 found = patient_summary(masks[..., ::-1].astype("float32"), masks, ["Anna", "Ben"])
 got = {key: round(float(found[key]["mean"]), 3) for key in found}
@@ -696,9 +720,6 @@ for _ in range(3):
     for key, right in rights.items():
         where = f"{a} columns predicted of {c} at the viewer's left, {b} of {d} at the viewer's right"
         assert abs(found[key]["mean"] - right) < 1e-3, f"{where}: {key} {found[key]['mean']:.3f}, should be {right:.3f}"
-said = many((12, 12), (12, 12)).astype("float32")  # lungs that overlap in the middle
-got = patient_summary(said, many((10, 10), (10, 10)), ["Anna", "Ben"])["both"]["mean"]
-assert abs(got - 1) < 1e-3, f"predictions that overlap and fill the picture: both {got:.3f}. How are they put together?"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "patient_summary-test-3", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
@@ -723,17 +744,17 @@ for names in ("abacbdaa", "xyyyyyyx", "ccccabab"):
         right, got = sum(means.values()) / len(means), found[key]["mean"]
         look = f"patients {names}, Dice {dices[:, place].round(2).tolist()}"
         assert abs(got - right) < 1e-3, f"{look}: mean {got:.3f}, should be {right:.3f}. The mean of what?"
-        got = found[key]["worst"]
-        assert abs(got - min(means.values())) < 1e-3, f"{look}: the worst is {got:.3f}. The worst of what?"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "patient_summary-test-4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # the SD and the worst patient (4 marks)
-said, masks = many((8, 8), (2, 2), (5, 5)).astype("float32"), many((8, 8), (6, 6), (3, 3))  # Dice 1, 0.5, 0.75
-for key, scores in patient_summary(said, masks, ["Anna", "Ben", "Cleo"]).items():
-    assert abs(scores["sd"] - 0.25) < 1e-3, f"{key}, 1, 0.5 and 0.75: SD {scores['sd']:.4f}. Divided by what?"
-    assert abs(scores["worst"] - 0.5) < 1e-3, f"{key}, 1, 0.5 and 0.75: the worst is {scores['worst']:.3f}"
-    assert scores["worst_patient"] == "Ben", f"{key}: the worst patient is {scores['worst_patient']}, should be Ben"
+said = many((5, 5), (2, 2), (3, 3), (5, 5)).astype("float32")
+masks = many((5, 5), (8, 8), (7, 7), (3, 3))  # Anna has Dice 1 and 0.4, Ben 0.6, Cleo 0.75
+for key, scores in patient_summary(said, masks, ["Anna", "Anna", "Ben", "Cleo"]).items():
+    look = f"{key}, Anna with 1 and 0.4, Ben 0.6, Cleo 0.75"
+    assert abs(scores["sd"] - 0.0764) < 1e-3, f"{look}: SD {scores['sd']:.4f}. Of what, and divided by what?"
+    assert abs(scores["worst"] - 0.6) < 1e-3, f"{look}: the worst is {scores['worst']:.3f}. The worst of what?"
+    assert scores["worst_patient"] == "Ben", f"{look}: the worst patient is {scores['worst_patient']}, should be Ben"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(416)
 for _ in range(3):
@@ -756,10 +777,10 @@ said = many((0, 0), (0, 0), (5, 5), (0, 0)).astype("float32")
 masks = many((0, 0), (5, 5), (0, 0), (0, 0))
 for first, second, right in ((0, 3, 1), (1, 1, 0), (2, 2, 0), (0, 1, 0.5)):
     found = patient_summary(said[[first, second]], masks[[first, second]], ["Anna", "Ben"])
-    pair = "; ".join(("no lung, none predicted", "only there", "only predicted", "no lung, none predicted")[k]
+    pair = ", Ben: ".join(("no lung, none predicted", "only there", "only predicted", "no lung, none predicted")[k]
                      for k in (first, second))
     for key, scores in found.items():
-        assert abs(scores["mean"] - right) < 1e-3, f"{key}, {pair}: mean {scores['mean']:.3f}, should be {right}"
+        assert abs(scores["mean"] - right) < 1e-3, f"{key}, Anna: {pair}: mean {scores['mean']:.3f}, should be {right}"
 ### BEGIN HIDDEN TESTS
 none = many((0, 0), (0, 0), (0, 0))
 found = patient_summary(none.astype("float32"), none, ["Anna", "Ben", "Anna"])
@@ -812,17 +833,18 @@ for row, number in enumerate(shown):
         figures.draw_outlines(axes[row, 2 * column], said[number] > 0.5, figures.PREDICTION)
         figures.draw_xray(axes[row, 2 * column + 1], 255 * said[number].max(axis=-1), "its probabilities")
 figures.show(figure, "The patients with the largest and with the smallest lungs, true outlines solid, predicted ones "
-             "dashed: model A misses a small lung, its probabilities are black and white. Those of model B are grey.")
+             "dashed, each beside its probabilities. One lung in the lower row has no dashed outline from model A.")
 
 # %% [markdown]
 # Both models were tried on one X-ray of each patient, so that a mean over images is a mean over patients. Explain the
-# table in 100 to 150 words. Each of the five aspects has 3 marks.
+# table in 120 to 200 words. Each of the five aspects has 3 marks.
 #
 # 1. **What** the scores say: which model each of them prefers.
 # 2. **Soft and hard:** why that matters here, and for which of the two models.
-# 3. **Pooled and per image:** the same. Where in the table and in the pictures do you see it?
+# 3. **Pooled and per image:** why that matters here, and for which of the two models. Where in the table and in the
+#    pictures do you see it?
 # 4. **Which score you would report**, in which form, and which model you would choose for drawing outlines.
-# 5. **What your score does not show**, and what must not be compared with it.
+# 5. **What your score does not show**, and which other numbers, here or in papers, must not be compared with it.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -845,4 +867,4 @@ figures.show(figure, "The patients with the largest and with the smallest lungs,
 # ## Hand in
 #
 # Run all cells from the top in a fresh kernel, save, and hand in this one `.ipynb` file. Do not rename it. Do not print
-# more than a page of text.
+# more than a page of text. (A part that you have left out stops *Run all cells*; run the cells after it by hand.)

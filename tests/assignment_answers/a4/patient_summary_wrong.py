@@ -1,4 +1,4 @@
-# %% fails: 1 | In which order | cuts, then enlarges
+# %% fails: 1 | do you cut before or after | cuts, then enlarges
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -21,7 +21,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 1 | In which order | cuts, then enlarges without interpolation
+# %% fails: 1 | do you cut before or after | cuts, then enlarges without interpolation
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -44,7 +44,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 1 | In which order | enlarges without interpolation
+# %% fails: 1 | do you cut before or after | enlarges without interpolation
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -206,7 +206,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 2 | What is both together | both lungs counted as two pictures
+# %% fails: 2 | How are they put together | both lungs counted as two pictures
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -298,7 +298,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 3 | The worst of what | the worst image
+# %% fails: 4 | The worst of what | the worst image
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -321,7 +321,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 4 | Over what | SD over images
+# %% fails: 4 | Of what | SD over images
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -344,7 +344,7 @@ def patient_summary(probabilities, masks, patients):
     return result
 
 
-# %% fails: 4 | Divided by what | ddof 0
+# %% fails: 4 | divided by what | ddof 0
 def patient_summary(probabilities, masks, patients):
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
