@@ -35,7 +35,8 @@ def balanced_batches(images, masks, findings, batch_size, seed):
 def balanced_batches(images, masks, findings, batch_size, seed):
     together = np.concatenate([images[..., np.newaxis], masks], axis=-1)
     ill, well = together[findings], together[np.logical_not(findings)]
-    sets = [tf.data.Dataset.from_tensor_slices(each).shuffle(len(each), seed=seed + 10) for each in (ill, well)]
+    sets = [tf.data.Dataset.from_tensor_slices(each).shuffle(len(each), seed=seed + more)
+            for more, each in ((10, ill), (20, well))]
     longest = max(len(ill), len(well)) // (batch_size // 2) * (batch_size // 2)
     sets = [each.repeat().take(longest) for each in sets]
     both = tf.data.Dataset.choose_from_datasets(sets, tf.data.Dataset.range(2).repeat(longest))
@@ -51,7 +52,7 @@ def balanced_batches(images, masks, findings, batch_size, seed):
     def one_pass(number):
         seeds = tf.stack([tf.cast(number, tf.int64), tf.constant(seed, tf.int64)])
         order = tf.random.experimental.stateless_shuffle(many, seeds)[: count * half]
-        rare = tf.random.experimental.stateless_shuffle(few, seeds)
+        rare = tf.random.experimental.stateless_shuffle(few, seeds + 1)
         rare = tf.tile(rare, [count * half // len(few) + 1])[: count * half]
         both = tf.concat([tf.reshape(order, [count, half]), tf.reshape(rare, [count, half])], axis=1)
         return tf.data.Dataset.from_tensor_slices(both)

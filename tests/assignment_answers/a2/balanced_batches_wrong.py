@@ -283,3 +283,14 @@ def balanced_batches(images, masks, findings, batch_size, seed):
         return tf.gather(images, numbers), tf.gather(masks, numbers)
 
     return pairs.map(look_up).map(lambda a, b: (tf.cast(a, tf.float32), tf.cast(b, tf.float32)))
+
+
+# %% fails: 5 | different pairs meet | both groups mixed with the same seed
+def balanced_batches(images, masks, findings, batch_size, seed):
+    together = np.concatenate([images[..., np.newaxis], masks], axis=-1)
+    ill, well = together[findings], together[np.logical_not(findings)]
+    sets = [tf.data.Dataset.from_tensor_slices(each).shuffle(len(each), seed=seed + 10) for each in (ill, well)]
+    longest = max(len(ill), len(well)) // (batch_size // 2) * (batch_size // 2)
+    sets = [each.repeat().take(longest) for each in sets]
+    both = tf.data.Dataset.choose_from_datasets(sets, tf.data.Dataset.range(2).repeat(longest))
+    return both.batch(batch_size, drop_remainder=True).map(lambda stack: (stack[..., 0], stack[..., 1:]))
