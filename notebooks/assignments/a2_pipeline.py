@@ -755,7 +755,7 @@ pipelines = {
 }
 
 # %% [markdown]
-# The table counts in the first 6 passes of each, which are 72 pictures.
+# The table counts in the first 6 passes of each, which are 72 pictures. A few shifts of an X-ray are equal by chance.
 
 # %%
 streams = {name: list(dataset.take(72).as_numpy_iterator()) for name, dataset in pipelines.items()}
