@@ -638,4 +638,4 @@ for level in range(5):
 # ## Hand in
 #
 # Restart the kernel and run all cells from the top. Save, and hand in this one `.ipynb` file under its own name. Print no
-# more than a page of text in all.
+# more than a page of text in all. (A part that you have left out stops *Run all cells*; run the cells after it by hand.)

@@ -833,7 +833,8 @@ for row, number in enumerate(shown):
         figures.draw_outlines(axes[row, 2 * column], said[number] > 0.5, figures.PREDICTION)
         figures.draw_xray(axes[row, 2 * column + 1], 255 * said[number].max(axis=-1), "its probabilities")
 figures.show(figure, "The patients with the largest and with the smallest lungs, true outlines solid, predicted ones "
-             "dashed, each beside its probabilities. One lung in the lower row has no dashed outline from model A.")
+             "dashed, each beside its probabilities: black and white for model A, grey for model B. One lung in the "
+             "lower row has no dashed outline from model A.")
 
 # %% [markdown]
 # Both models were tried on one X-ray of each patient, so that a mean over images is a mean over patients. Explain the
