@@ -94,7 +94,8 @@ print(read_at(ladder, tf.constant([[0.5], [1.5]]), tf.constant([[0.0], [1.0]])).
 
 # %% [markdown]
 # `smooth` gives every pixel of a field a weighted mean of its surroundings: the nearer, the more, as a Gaussian bell
-# with a standard deviation of `sigma` px says. In the example, a single 1 in a row becomes the bell itself:
+# with a standard deviation of `sigma` px says. In the example, the ones are in one column, and
+# each row becomes the bell itself (the row in the middle is printed):
 
 # %% nbgrader={"grade": false, "grade_id": "setup-10", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def smooth(field, sigma):
@@ -107,7 +108,9 @@ def smooth(field, sigma):
     return field[0, ..., 0]
 
 # %%
-print(smooth(tf.constant([[0.0], [0.0], [1.0], [0.0], [0.0]]), 1).numpy().ravel().round(2))
+ones_in_a_column = np.zeros((9, 7), "float32")
+ones_in_a_column[:, 3] = 1
+print(smooth(tf.constant(ones_in_a_column), 1)[4].numpy().round(2))
 
 # %% [markdown]
 # ## Part 1: Bend picture and masks (25 marks)
