@@ -1,7 +1,8 @@
 """Load TensorFlow without its start-up messages, with its fast convolutions switched on.
 
 ``import lungseg_utils.quiet`` before the first ``import tensorflow``. TensorFlow's C++ code writes to file
-descriptor 2 while it loads; no log level removes those lines and notebooks would save them as output.
+descriptor 2 while it loads; no log level removes those lines and notebooks would save them as output. Where
+``KERAS_BACKEND`` names another library, TensorFlow is not loaded: the net, the losses and prediction do without it.
 """
 
 import os
@@ -14,14 +15,15 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # After loading: show errors, hide "end of sequence" notes and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-_saved = os.dup(2)
-_null = os.open(os.devnull, os.O_WRONLY)
-os.dup2(_null, 2)
-try:
-    import tensorflow as tf
+if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    _saved = os.dup(2)
+    _null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(_null, 2)
+    try:
+        import tensorflow as tf
 
-    tf.config.list_physical_devices()  # looks for a GPU, which prints once more where there is none
-finally:
-    os.dup2(_saved, 2)
-    os.close(_saved)
-    os.close(_null)
+        tf.config.list_physical_devices()  # looks for a GPU, which prints once more where there is none
+    finally:
+        os.dup2(_saved, 2)
+        os.close(_saved)
+        os.close(_null)

@@ -1,13 +1,16 @@
 """The U-Net, and what it costs (notebook 5).
 
 Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015
-(arXiv:1505.04597), with padded convolutions and batch normalisation.
+(arXiv:1505.04597), with padded convolutions and batch normalisation. It runs on any backend of Keras.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import keras
-import tensorflow as tf
 from keras import layers
+
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+if ON_TENSORFLOW:
+    import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("lungseg")
@@ -17,10 +20,13 @@ class BatchNormalization(layers.BatchNormalization):
     Keras 3 composes it of a dozen operations, each of which reads and writes the whole map once more. For a small
     U-Net on a CPU that was 0.44 of a training step; fused it is 0.23 (measured at 128 px, 8 base filters, AVX2).
     Weights, options and results are Keras' own, up to rounding; the running variance divides by one pixel less.
+    On another backend of Keras it is Keras' own altogether.
     """
 
     def call(self, inputs, training=None, mask=None):
         """Normalise (batch, height, width, channels), with the batch's statistics in training, else the kept ones."""
+        if not ON_TENSORFLOW:
+            return super().call(inputs, training=training, mask=mask)
         training = bool(training) and self.trainable
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
