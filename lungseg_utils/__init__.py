@@ -1,13 +1,15 @@
 """Helpers of the course *Lung segmentation in nine notebooks*.
 
-A module per step, in the order in which data flows; a module imports only from modules before it::
+The root holds what a notebook opens with, a module per step, in the order in which data flows; a module imports only
+from modules before it::
 
-    phantom, montgomery -> cases -> images, dicom -> realism, stress, drawings -> splits -> recipes -> pipeline
-    -> unet -> losses -> training -> prediction -> scores -> report -> evaluation -> model_card -> pretraining -> parts
-    -> crossval -> choices -> curve -> speed -> xrays -> upload -> figures -> exercises -> course -> notebooks
-    -> __main__
+    quiet, files -> cases -> images -> splits -> recipes -> pipeline -> unet -> losses -> training -> scores
+    -> prediction -> figures -> exercises -> course
 
-Importing the package imports none of them: only the modules that compute with TensorFlow load it.
+Everything else has a room with its own door: `drawing` (the X-rays drawn by code), `inference` (an X-ray of one's own),
+`command` (the command line), `kept` (measured figures), `pretrained` (the shipped model). Rooms may import the root; of
+the rooms, the root knows `drawing` alone. Importing the package imports none of this: only the modules that compute
+with TensorFlow load it.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -16,10 +18,3 @@ try:
     __version__ = version("lungseg-utils")
 except PackageNotFoundError:  # a checkout on the path that was never installed
     __version__ = "0+unknown"
-
-
-def load_pretrained():
-    """Load the shipped model, a `keras.Model` trained on drawings alone: see `pretraining.load_pretrained`."""
-    from lungseg_utils.pretraining import load_pretrained as load  # TensorFlow only where it is needed
-
-    return load()

@@ -16,6 +16,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from lungseg_utils.files import DatasetError
+
 IMAGES = "CXR_png"
 LEFT = "ManualMask/leftMask"
 RIGHT = "ManualMask/rightMask"
@@ -27,10 +29,6 @@ OFFICIAL_SIZES = {
     (4020, 4892),
     (4892, 4020),
 }  # their (width, height): the scanner's plate, upright or on its side
-
-
-class DatasetError(ValueError):
-    """A data set or a file is not as the course needs it; the message names it and the way out."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungseg_utils.cases import Case, DatasetError, find_cases
+from lungseg_utils.drawing import draw_dataset
 from lungseg_utils.images import Arrays, load_arrays
-from lungseg_utils.phantom import draw_dataset
 from lungseg_utils.recipes import LAPTOP, Recipe, find_recipe
 from lungseg_utils.splits import load_split, save_split, split_cases
 

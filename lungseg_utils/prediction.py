@@ -1,15 +1,24 @@
-"""From a trained model to masks at the X-ray's own size (notebook 9)."""
+"""From a trained model to masks at the X-ray's own size, and their scores (notebook 9)."""
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
 from scipy.special import logit
+from tqdm import tqdm
 
 import lungseg_utils.losses
 import lungseg_utils.unet  # noqa: F401  (both register what model files name)
+from lungseg_utils.cases import Case, pixel_spacing
+from lungseg_utils.files import DatasetError
+from lungseg_utils.images import read_masks
+from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS
+from lungseg_utils.scores import score_case
+from lungseg_utils.training import model_for
 
 
 def load_model(path: Path) -> keras.Model:
@@ -23,6 +32,29 @@ def load_model(path: Path) -> keras.Model:
     if not Path(path).exists():
         raise FileNotFoundError(f"{path} is not there. Train a model first: notebook 8 does, or `make course`.")
     return keras.models.load_model(path)
+
+
+def load_pretrained() -> keras.Model:
+    """Load the shipped model, which was trained on drawings alone; used in notebook 9.
+
+    Returns:
+        A model for `prediction.predict_probabilities`: it sees 128 x 128 px and answers with two masks, the lung
+        on the viewer's left first.
+
+    Raises:
+        DatasetError: the installation lacks the file.
+    """
+    path = SHIPPED_WEIGHTS
+    if not zipfile.is_zipfile(path):
+        raise DatasetError(
+            f"The shipped model {path} is {'damaged' if path.exists() else 'missing'}. Install the package again, or "
+            "make the model anew, in up to an hour: python -m studies pretrain"
+        )
+    # The net is built by this code, and only its weights are read: a whole model file of a newer Keras does not load in
+    # an older one, such as Colab's, because it names options that the older one does not know.
+    model = model_for(DRAWINGS)
+    model.load_weights(path)
+    return model
 
 
 def predict_probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
@@ -83,3 +115,23 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
         lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > logit(threshold)
         masks.append(clean(lung, parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)
+
+
+def evaluate(model: keras.Model, cases: Sequence[Case], images: np.ndarray) -> list[dict]:
+    """Predict each case and score it against its masks at the file's own size; taught in notebook 9.
+
+    Args:
+        model: from `load_model`.
+        cases: N cases.
+        images: (N, size, size) uint8, the same cases at the model's size.
+
+    Returns:
+        Rows of `score_case`.
+    """
+    rows = []
+    for case, probabilities in zip(tqdm(cases, "scoring", leave=False), predict_probabilities(model, images)):
+        true = read_masks(case)
+        height, width = true.shape[:2]
+        predicted = to_masks(probabilities, height, width)
+        rows += score_case(case, true, predicted, pixel_spacing(case, height, width))
+    return rows

@@ -5,11 +5,12 @@ pixels, weighted by pixel, with the pixel's own height and width in millimetres.
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import stats
 from scipy.spatial import cKDTree
 
 from lungseg_utils.cases import Case
@@ -17,6 +18,8 @@ from lungseg_utils.cases import Case
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
 SMALLER_IS_BETTER = ("assd_mm", "hd95_mm")
+FAILURE = 0.93  # a Dice coefficient below it is named by ID
+AGES = {"under 20": (0, 20), "20 to 39": (20, 40), "40 to 59": (40, 60), "60 and over": (60, 200)}  # full years
 TOLERANCE_MM = 2.0  # our choice; always report it with the score
 
 
@@ -205,3 +208,89 @@ def read_scores(path: Path) -> list[dict]:
     """Read score rows from CSV, measures as numbers."""
     with open(path, newline="", encoding="utf-8") as file:
         return [{**row, **{name: float(row[name]) for name in MEASURES}} for row in csv.DictReader(file)]
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Read rows from CSV: measures as numbers, fold, finding and age as whole numbers, `None` where not known."""
+    rows = read_scores(path)
+    return [
+        {**row, **{name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age")}} for row in rows
+    ]
+
+
+def bootstrap_interval(values: Sequence[float], patients: Sequence[str], seed: int = 0) -> tuple[float, float]:
+    """95 % confidence interval of a mean over images, by the bootstrap over patients; taught in notebook 9.
+
+    Patients are drawn with replacement, each with all its images, 10,000 times: images of one patient are alike, and
+    count as one piece of news (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, percentile interval).
+
+    Args:
+        values: one per image.
+        patients: the patient of each image.
+        seed: of the drawing.
+
+    Returns:
+        Lower and upper end. Both are the mean where there is a single patient.
+    """
+    values, (names, numbers) = np.asarray(values, float), np.unique(np.asarray(patients), return_inverse=True)
+    if len(names) < 2:
+        return float(values.mean()), float(values.mean())
+    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
+    drawn = stats.bootstrap(
+        (sums, counts),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        n_resamples=10_000,
+        batch=1000,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+
+
+def spread(rows: Sequence[dict], measure: str) -> dict[str, float]:
+    """One measure of some rows of one lung: `n`, `mean`, `sd`, `median`, `worst`, and the interval `low` to `high`.
+
+    Values that are NaN are left out, and `n` counts the rest.
+    """
+    known = [row for row in rows if np.isfinite(row[measure])]
+    values = np.array([row[measure] for row in known])
+    low, high = bootstrap_interval(values, [row["patient"] for row in known])
+    return {
+        "n": len(values),
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        "median": float(np.median(values)),
+        "worst": float(values.max() if measure in SMALLER_IS_BETTER else values.min()),
+        "low": low,
+        "high": high,
+    }
+
+
+def overall(rows: Sequence[dict]) -> dict[str, dict[str, float]]:
+    """`spread` of every measure, of both lungs merged."""
+    rows = [row for row in rows if row["lung"] == "both"]
+    return {measure: spread(rows, measure) for measure in MEASURES}
+
+
+def groups(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    """Rows by finding, by sex and by age, under the name of the group; a group without rows is left out."""
+
+    def age_of(row: dict) -> int:
+        return -1 if row["age"] is None else row["age"]
+
+    parts = {
+        "without a finding": [row for row in rows if row["finding"] == 0],
+        "with a finding": [row for row in rows if row["finding"] == 1],
+        "women": [row for row in rows if row["sex"] == "F"],
+        "men": [row for row in rows if row["sex"] == "M"],
+        **{name: [row for row in rows if low <= age_of(row) < high] for name, (low, high) in AGES.items()},
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def failures(rows: Sequence[dict]) -> list[dict]:
+    """Rows of both lungs merged whose Dice coefficient is below `FAILURE`, the worst first."""
+    failed = [row for row in rows if row["lung"] == "both" and row["dice"] < FAILURE]
+    return sorted(failed, key=lambda row: row["dice"])

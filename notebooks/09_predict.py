@@ -661,10 +661,10 @@ figures.show(figure, "One chest X-ray three times with dashed predicted outlines
 # with a model: `lungseg_utils/pretrained/MODEL_CARD.md`. Beside it lie the card's figures, for programs to read.
 
 # %%
-import lungseg_utils
-from lungseg_utils.pretraining import PRETRAINED, SCORES, read_json
+from lungseg_utils.kept import kept
+from lungseg_utils.prediction import load_pretrained
 
-shipped, card = lungseg_utils.load_pretrained(), read_json(PRETRAINED / SCORES)
+shipped, card = load_pretrained(), kept("scores.json")
 plan = card["plan"]
 print(f"{'':25} {'yours':>8} {'shipped':>8}")
 print(f"{'X-rays trained on':25} {len(split['train']):8} {plan['drawings'] - plan['validated']:8}")
@@ -680,7 +680,7 @@ print(f"{'weights':25} {model.count_params():8} {shipped.count_params():8}")
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.cases import find_cases
-from lungseg_utils.phantom import draw_dataset
+from lungseg_utils.drawing import draw_dataset
 
 real = course.real_cases(chosen)
 if real is None:
@@ -756,7 +756,7 @@ figures.show(figure, "Two rows with the same three chest X-rays: above with the 
 # > **Predict.** The masks of the six are the same, to the pixel. What else will be the same? What will differ?
 
 # %%
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 
 six = [draw_phantom(seed, 256, without={"shape"}) for seed in range(1, 7)]
 assert all(np.array_equal(each.masks, six[0].masks) for each in six)
@@ -804,7 +804,7 @@ assert greys[:, 0].max() > greys[:, 1].min(), "one grey value divides lungs from
 # is what can be left out, or held still:
 
 # %%
-from lungseg_utils.phantom import HELD, PARTS
+from lungseg_utils.drawing import HELD, PARTS
 
 for part, words in PARTS.items():
     print(f"{part:15} {words}")
@@ -823,15 +823,13 @@ figures.show(figure, "One drawn chest X-ray with all its parts, then nine times 
 # For each part, the network of the `laptop` recipe was trained briefly on drawings without that part, then scored on
 # real X-rays. All other settings stayed the same, augmentation included (notebook 4), so that brightness varies a
 # little even without random exposure. One row keeps all parts and switches augmentation off. Two rows have all parts
-# and differ only in the seed: this is what chance alone does. The command `python -m lungseg_utils parts` did all of
+# and differ only in the seed: this is what chance alone does. The command `python -m studies parts` did all of
 # it. We read its scores on real X-rays that nobody looked at while the drawing was improved.
 #
 # > **Predict.** Which part costs most when it is missing? Which can be spared?
 
 # %%
-from lungseg_utils.parts import FILE
-
-table = read_json(FILE)
+table = kept("parts.json")
 full = [row for row in table["rows"] if row["name"].startswith("all parts")]
 without = [row for row in table["rows"] if row not in full]
 without.sort(key=lambda row: row["held out"]["mean"])
@@ -919,7 +917,7 @@ print(f"that U-Net: {published}; ours, from drawings: {groups['all']['dice']['me
 # %%
 import textwrap
 
-from lungseg_utils.stress import CHANGES
+from lungseg_utils.inference.stress import CHANGES
 
 drawn = draw_phantom(77, 256)
 figure, axes = figures.new_figure(2, 7, width=1.4, height=2)
@@ -933,7 +931,7 @@ figures.show(figure, "One drawn X-ray unchanged and changed in thirteen ways: da
 # > squashed, moved, framed in black or white, and evened out by a program; and see the list of parts above.
 
 # %%
-from lungseg_utils.model_card import BREAKS_MEAN, BREAKS_P5
+from lungseg_utils.inference.stress import BREAKS_MEAN, BREAKS_P5
 
 stress = card["real"]["stress"]
 plain = stress["unchanged"]
@@ -967,10 +965,9 @@ for name, value in sorted(stress.items(), key=lambda item: -item[1]["mean"]):
 # from drawings, and goes on with real X-rays. This is called **fine-tuning**. Where do the two recipes differ?
 
 # %%
-from lungseg_utils import report
-from lungseg_utils.crossval import MEASURED
+from lungseg_utils import scores
 
-about = {name: read_json(MEASURED / f"crossval-{name}.json") for name in ("best", "laptop")}
+about = {name: kept(f"crossval-{name}.json") for name in ("best", "laptop")}
 for field, value in about["best"]["recipe"].items():
     other = about["laptop"]["recipe"][field]
     if value != other:
@@ -989,7 +986,7 @@ print(f"{'minutes of training':20} {minutes[0]:10.0f} {minutes[1]:10.0f}   (all 
 # of this patient.
 
 # %%
-tested = {name: [row for row in report.read_rows(MEASURED / f"crossval-{name}.csv") if row["lung"] == "both"]
+tested = {name: [row for row in kept(f"crossval-{name}.csv") if row["lung"] == "both"]
           for name in about}
 for fold, made in enumerate(about["best"]["folds"], 1):
     part = [row for row in tested["best"] if row["fold"] == fold]
@@ -1061,7 +1058,7 @@ def draw_intervals(axes, values, places, **style):
 # %%
 figure, axes = figures.new_figure(width=6, height=3)
 for name, marker in {"best": "o", "laptop": "s"}.items():
-    whole = report.spread(tested[name], "dice")
+    whole = scores.spread(tested[name], "dice")
     means = [np.mean([row["dice"] for row in tested[name] if row["fold"] == fold]) for fold in range(1, 6)]
     axes[0, 0].plot(means, range(1, 6), marker, color="black", fillstyle="none")
     draw_intervals(axes[0, 0], [whole], [6], marker=marker, label=name)
@@ -1094,7 +1091,7 @@ figures.show(figure, "A dot chart of the mean Dice coefficient in each of five f
 
 # %%
 print(f"best, both lungs  {'n':>3} {'mean':>8} {'SD':>8}   {'95 % interval':17} {'median':>8} {'worst':>8}")
-for measure, value in report.overall(tested["best"]).items():
+for measure, value in scores.overall(tested["best"]).items():
     mean, sd, median, lowest = (f"{value[key]:8.4f}" for key in ("mean", "sd", "median", "worst"))
     print(f"{measure:17} {value['n']:3} {mean} {sd}   {value['low']:.4f} to {value['high']:.4f} {median} {lowest}")
 
@@ -1121,8 +1118,8 @@ for measure, value in report.overall(tested["best"]).items():
 # > widest?
 
 # %%
-parts = {"all": tested["best"], **report.groups(tested["best"])}
-values = [report.spread(part, "dice") for part in parts.values()]
+parts = {"all": tested["best"], **scores.groups(tested["best"])}
+values = [scores.spread(part, "dice") for part in parts.values()]
 figure, axes = figures.new_figure(width=6, height=3.2)
 draw_intervals(axes[0, 0], values, range(len(parts)), marker="o")
 axes[0, 0].axvline(values[0]["mean"], color="grey", linestyle=":")
@@ -1146,12 +1143,12 @@ for label, value in zip(labels, values):
 #   be one by finding.
 #
 # Last, the failures. What counts as one is a matter of convention; we name each X-ray whose Dice coefficient is below
-# `report.FAILURE`.
+# `scores.FAILURE`.
 
 # %%
-print(f"Dice below {report.FAILURE}:")
+print(f"Dice below {scores.FAILURE}:")
 for name, each in tested.items():
-    failed = report.failures(each)
+    failed = scores.failures(each)
     print(f"{name}: {len(failed)} of {len(each)}")
     for row in failed:
         finding = {None: "finding unknown", 0: "no finding", 1: "finding"}[row["finding"]]
@@ -1174,7 +1171,7 @@ for name, marker in {"best": "o", "laptop": "s"}.items():
     values = sorted(row["dice"] for row in tested[name])
     axes[0, 0].plot(range(1, len(values) + 1), values, marker, color="black", markersize=4, label=name,
                     fillstyle="full" if name == "best" else "none")
-axes[0, 0].axhline(report.FAILURE, color="grey", linestyle=":", label="called a failure below")
+axes[0, 0].axhline(scores.FAILURE, color="grey", linestyle=":", label="called a failure below")
 axes[0, 0].set(xlabel="X-rays, each recipe sorted from worst to best", ylabel="Dice")
 axes[0, 0].legend()
 figures.show(figure, "The Dice coefficient of every X-ray, sorted from worst to best, as filled circles for the recipe "
@@ -1204,7 +1201,7 @@ print(f"best is better on {np.sum(gains > 0)} of {len(gains)} X-rays")
 # squash an X-ray to a square; here it keeps its shape, and black bars make it square.
 
 # %%
-measured = read_json(MEASURED / "choices.json")
+measured = kept("choices.json")
 trainings = measured["rows"]
 epochs, count = measured["recipe"]["epochs"], trainings[0]["dice"]["n"] // len(trainings[0]["means"])
 print(f"{epochs} epochs each (all together: the article's), {count} test X-rays of {measured['data']}\n")
@@ -1324,7 +1321,7 @@ print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['othe
 # > does not help any more?
 
 # %%
-learned = read_json(MEASURED / "curve.json")["rows"]
+learned = kept("curve.json")["rows"]
 amounts = sorted({row["images"] for row in learned})
 curves = {start: [np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
                   for amount in amounts] for start in ("drawings", "random")}
@@ -1357,9 +1354,9 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # the folder of the course (with conda, `python` in place of `.venv/bin/python`):
 #
 # ```
-# .venv/bin/python -m lungseg_utils crossval --recipe best --data data/MontgomerySet
-# .venv/bin/python -m lungseg_utils curve --data data/MontgomerySet
-# .venv/bin/python -m lungseg_utils choices --data data/MontgomerySet
+# .venv/bin/python -m studies crossval --recipe best --data data/MontgomerySet
+# .venv/bin/python -m studies curve --data data/MontgomerySet
+# .venv/bin/python -m studies choices --data data/MontgomerySet
 # ```
 #
 # The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/measured`.
@@ -1367,12 +1364,12 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # %% [markdown]
 # ## Your own X-ray
 #
-# `lungseg_utils.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM, the format
+# `lungseg_utils.inference.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM, the format
 # of hospitals, of any size and shape. Here a drawing takes the place of your file. We cut its sides off, so that it is
 # not square, and write it as a PNG.
 
 # %%
-from lungseg_utils.xrays import lung_areas, overlay, read_xray, segment
+from lungseg_utils.inference.xrays import lung_areas, overlay, read_xray, segment
 
 path = Path(folder.name) / "chest.png"
 path.write_bytes(cv2.imencode(".png", draw_phantom(77, 512).image[:, 30:-30])[1].tobytes())
@@ -1410,7 +1407,7 @@ for lung, area in lung_areas(masks, spacing_mm).items():
 # after you chose a file, it is too large for the button: type its path.
 
 # %% tags=["nbval-ignore-output"]
-from lungseg_utils.upload import upload_button
+from lungseg_utils.inference.upload import upload_button
 
 upload_button(shipped)
 

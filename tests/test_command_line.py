@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from shared import REPOSITORY, write_set
 
-from lungseg_utils import notebooks
+from lungseg_utils.command import run as notebooks
 from lungseg_utils.cases import find_cases
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lungseg_utils import course
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.montgomery import MONTGOMERY
+from lungseg_utils.command.fetch import MONTGOMERY
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from shared import REPOSITORY, write_set
 
-from lungseg_utils import choices, crossval, curve, pretraining, report, training
+from lungseg_utils import scores, training
+from studies import choices, crossval, curve, pretraining, provenance, tables
 from lungseg_utils.cases import DatasetError, find_cases
 from lungseg_utils.images import load_arrays
 from lungseg_utils.recipes import LAPTOP, RECIPES, SHIPPED_WEIGHTS
@@ -251,7 +252,7 @@ def test_curve_trains_on_the_named_number_only(data, tmp_path, monkeypatch):
 
 
 def test_command_refuses_what_is_no_data_set(tmp_path):
-    command = [sys.executable, "-m", "lungseg_utils", "crossval", "--data", str(tmp_path / "nothing")]
+    command = [sys.executable, "-m", "studies", "crossval", "--data", str(tmp_path / "nothing")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and "does not exist" in done.stderr and "Traceback" not in done.stderr
 

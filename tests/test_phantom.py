@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lungseg_utils import phantom
-from lungseg_utils.phantom import draw_dataset, draw_phantom
+from lungseg_utils.drawing import draw_dataset, draw_phantom
 
 SIZE = 128
 SEEDS = range(40)

@@ -11,7 +11,7 @@ import pytest
 from scipy import ndimage
 from shared import REPOSITORY, ellipse
 
-from lungseg_utils import evaluation, prediction, scores, training
+from lungseg_utils import prediction, scores, training
 from lungseg_utils.cases import find_cases
 from lungseg_utils.images import load_arrays, read_masks
 from lungseg_utils.prediction import clean, load_model, predict_probabilities, to_masks
@@ -261,7 +261,7 @@ def tiny(tiny_set, tmp_path):
 
 def test_evaluate_with_the_right_answers(tiny):
     cases, arrays = tiny
-    rows = evaluation.evaluate(Oracle(arrays.masks.astype("float32")), cases, arrays.images)
+    rows = prediction.evaluate(Oracle(arrays.masks.astype("float32")), cases, arrays.images)
     assert [(row["id"], row["lung"]) for row in rows] == [(case.id, lung) for case in cases for lung in scores.LUNGS]
     assert all(row["dice"] > 0.9 for row in rows)  # not 1: the answers have the size of the model, not of the file
     assert [row["sex"] for row in rows[::3]] == [case.sex for case in cases]
@@ -270,7 +270,7 @@ def test_evaluate_with_the_right_answers(tiny):
 def test_evaluate_measures_at_the_size_of_the_file(tiny):
     cases, arrays = tiny
     probabilities = arrays.masks.astype("float32")
-    rows = evaluation.evaluate(Oracle(probabilities), cases, arrays.images)
+    rows = prediction.evaluate(Oracle(probabilities), cases, arrays.images)
     true = read_masks(cases[0])
     assert true.shape[:2] == (64, 80)
     predicted = to_masks(probabilities[0], 64, 80)
@@ -286,7 +286,7 @@ def test_evaluate_in_millimetres(tiny_set, tiny):
     cases = find_cases(tiny_set)
     probabilities = arrays.masks.astype("float32")
     probabilities[..., 0] = np.roll(probabilities[..., 0], 4, axis=1)  # down by an eighth of the height
-    rows = evaluation.evaluate(Oracle(probabilities), cases, arrays.images)
+    rows = prediction.evaluate(Oracle(probabilities), cases, arrays.images)
     assert rows[0]["hd95_mm"] > 3 * rows[1]["hd95_mm"]
     assert rows[0]["hd95_mm"] == pytest.approx(8 * 0.875, abs=2 * 0.875)  # 8 px of 0.875 mm
 
@@ -294,7 +294,7 @@ def test_evaluate_in_millimetres(tiny_set, tiny):
 def test_evaluate_merged_lungs(tiny):
     cases, arrays = tiny
     merged = arrays.masks.max(axis=-1, keepdims=True).astype("float32")
-    rows = evaluation.evaluate(Oracle(merged), cases, arrays.images)
+    rows = prediction.evaluate(Oracle(merged), cases, arrays.images)
     assert [row["lung"] for row in rows] == ["both"] * len(cases)
     assert list(scores.summarise(rows)) == ["both"]
     assert all(row["dice"] > 0.9 for row in rows)
@@ -302,9 +302,9 @@ def test_evaluate_merged_lungs(tiny):
 
 def test_evaluate_of_swapped_lungs_and_of_nothing(tiny):
     cases, arrays = tiny
-    swapped = evaluation.evaluate(Oracle(arrays.masks[..., ::-1].astype("float32")), cases, arrays.images)
+    swapped = prediction.evaluate(Oracle(arrays.masks[..., ::-1].astype("float32")), cases, arrays.images)
     assert swapped[0]["dice"] == 0 and swapped[2]["dice"] > 0.9
-    nothing = evaluation.evaluate(Oracle(np.zeros_like(arrays.masks, "float32")), cases, arrays.images)
+    nothing = prediction.evaluate(Oracle(np.zeros_like(arrays.masks, "float32")), cases, arrays.images)
     assert all(row["dice"] == 0 and row["recall"] == 0 and np.isnan(row["precision"]) for row in nothing)
     assert scores.summarise(nothing)["both"]["dice"]["n"] == len(cases)
 
@@ -312,7 +312,7 @@ def test_evaluate_of_swapped_lungs_and_of_nothing(tiny):
 def test_evaluate_a_saved_model(saved, tiny, tmp_path):
     recipe, _, path, _ = saved
     cases, arrays = tiny
-    rows = evaluation.evaluate(load_model(path), cases, arrays.images)
+    rows = prediction.evaluate(load_model(path), cases, arrays.images)
     assert len(rows) == len(cases) * (3 if recipe.output_channels == 2 else 1)
     scores.write_scores(rows, tmp_path / "scores.csv")
     assert scores.format_summary(scores.summarise(scores.read_scores(tmp_path / "scores.csv")))

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from shared import REPOSITORY, ellipse, write_set
 
-from lungseg_utils import drawings, model_card, parts, phantom, pretraining, scores, stress, training
+from lungseg_utils import drawing, scores, training
+from lungseg_utils.drawing import arrays as drawings
+from lungseg_utils.inference import stress
+from studies import model_card, parts, pretraining, provenance
 from lungseg_utils.cases import DatasetError, find_cases
-from lungseg_utils.evaluation import evaluate
 from lungseg_utils.images import load_arrays, resize_image
-from lungseg_utils.prediction import load_model, predict_probabilities, to_masks
+from lungseg_utils.prediction import evaluate, load_model, predict_probabilities, to_masks
 
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
 TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)

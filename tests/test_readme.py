@@ -7,7 +7,7 @@ import sys
 import pytest
 from shared import REPOSITORY
 
-from lungseg_utils import crossval, pretraining
+from studies import crossval, pretraining
 
 sys.path.insert(0, str(REPOSITORY / "notebooks"))
 import build  # noqa: E402

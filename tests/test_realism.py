@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from shared import ellipse, write_png, write_set
 
-from lungseg_utils import realism
+from studies import realism
 from lungseg_utils.cases import DatasetError, find_cases
-from lungseg_utils.phantom import draw_phantom
-from lungseg_utils.realism import ANATOMY, INTENSITY, MEASURES, mark, measure_case, measure_cases, real_ranges
+from lungseg_utils.drawing import draw_phantom
+from studies.realism import ANATOMY, INTENSITY, MEASURES, mark, measure_case, measure_cases, real_ranges
 
 SIZE = 200  # px of the shapes
 OF_SIZE = {name for name in ANATOMY if name.split()[0] in ("area", "apex", "base", "outer", "middle", "gap", "share")}
@@ -253,7 +253,7 @@ def test_saved_ranges_hold_percentiles_and_no_case(tmp_path):
 
 
 def test_module_does_not_load_tensorflow():
-    code = "import sys, lungseg_utils.realism; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, studies.realism; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

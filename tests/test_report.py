@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lungseg_utils import report
+from lungseg_utils import scores
 from lungseg_utils.scores import MEASURES, write_scores
 
 

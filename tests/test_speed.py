@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from shared import write_set
 
-from lungseg_utils import speed
+from studies import speed
 from lungseg_utils.cases import find_cases
 from lungseg_utils.images import load_arrays
 from lungseg_utils.pipeline import make_dataset
-from lungseg_utils.pretraining import read_json
 from lungseg_utils.recipes import ARTICLE, LAPTOP
 from lungseg_utils.training import model_for
 from lungseg_utils.unet import BatchNormalization, multiply_adds
+from studies.pretraining import read_json
 
 TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=0, batch_size=2)
 TINY_ARTICLE = dataclasses.replace(ARTICLE, image_size=32, base_filters=2, depth=0)

@@ -11,7 +11,7 @@ import pytest
 from test_dicom import write_dicom
 from test_xrays import Reader, chest, of
 
-from lungseg_utils import upload, xrays
+from lungseg_utils.inference import upload, xrays
 from lungseg_utils.cases import DatasetError
 
 pytest.importorskip("ipywidgets")

@@ -69,7 +69,7 @@ import cv2
 import numpy as np
 
 from lungseg_utils import figures
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 
 # %% [markdown]
 # The clinic is drawn by code and written into a temporary folder. `write_clinic` writes a table `pictures.csv` and the

@@ -63,7 +63,7 @@ import numpy as np
 import tensorflow as tf
 
 from lungseg_utils import figures
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.pipeline import change_light, move_together, random_transform, scale
 
 # %% nbgrader={"grade": false, "grade_id": "setup-3", "locked": true, "schema_version": 3, "solution": false, "task": false}

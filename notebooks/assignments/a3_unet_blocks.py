@@ -64,7 +64,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from lungseg_utils import figures
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 
 # %% [markdown]
 # A block is tested inside a small model. `set_kernels` gives numbers to its weights: to each shape of a kernel the array

@@ -68,7 +68,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from lungseg_utils import figures
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 
 # %% [markdown]
 # Six drawn X-rays to look at, with their true masks. In a mask, channel 0 is the lung on the viewer's left and channel

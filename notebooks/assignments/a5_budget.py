@@ -65,7 +65,7 @@ import numpy as np
 import tensorflow as tf
 
 from lungseg_utils import figures
-from lungseg_utils.phantom import draw_phantom
+from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.scores import assd, dice, outline_distances
 
 # %% [markdown]
@@ -510,7 +510,7 @@ def predict_shifted(model, images, shifts):
 # shifts differs from a single answer.
 
 # %% tags=["nbval-ignore-output"]
-from lungseg_utils.pretraining import load_pretrained
+from lungseg_utils.prediction import load_pretrained
 
 shipped = load_pretrained()
 picture = drawn[2].image[np.newaxis, ..., np.newaxis].astype("float32") / 255
@@ -868,7 +868,7 @@ print(f"{int(network.optimizer.iterations)} steps, loss {history.history['loss']
 # `finding` whether there is one, so that the **same patient** can be seen with and without it.
 
 # %%
-from lungseg_utils.stress import CHANGES
+from lungseg_utils.inference.stress import CHANGES
 
 WAYS = ["unchanged", "equalised (CLAHE)", "noisy", "blurred", "light frame and letters", "contrast 35%",
         "turned by 7 degrees", "shrunk to 60% in a black frame"]

@@ -11,7 +11,7 @@ import cv2
 import keras
 
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.xrays import describe, measure, overlay, read_xray, segment
+from lungseg_utils.inference.xrays import describe, measure, overlay, read_xray, segment
 
 if TYPE_CHECKING:
     import ipywidgets

@@ -18,6 +18,7 @@ SHRUNK = 0.6  # share of the side
 TIGHT = 0.02  # what is left around the lungs, share of the side
 QUALITY = 20  # of JPEG, 1 to 100
 FRAME, FRAME_GREY = 0.05, 200  # of a light frame: width as share of the side, grey value
+BREAKS_MEAN, BREAKS_P5 = 0.02, 0.05  # a change that lowers the Dice coefficient by more than this breaks the model
 
 Pair = tuple[np.ndarray, np.ndarray]
 

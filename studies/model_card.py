@@ -14,13 +14,12 @@ from tqdm import tqdm
 
 from lungseg_utils import scores
 from lungseg_utils.cases import Case
-from lungseg_utils.evaluation import evaluate
+from lungseg_utils.prediction import evaluate
 from lungseg_utils.images import load_arrays, read_grey, read_masks, resize_image, resize_masks
 from lungseg_utils.prediction import predict_probabilities, to_masks
-from lungseg_utils.stress import CHANGES
+from lungseg_utils.inference.stress import BREAKS_MEAN, BREAKS_P5, CHANGES
 
 STRESS_SIZE = 512  # px, at which pictures are changed on purpose
-BREAKS_MEAN, BREAKS_P5 = 0.02, 0.05  # a change that lowers the Dice coefficient by more than this is named in words
 
 
 def is_development(case: Case) -> bool:
@@ -93,8 +92,8 @@ TEMPLATE = """\
 # Model card: {model[file]}
 
 A U-Net that outlines both lungs on a frontal chest X-ray. It was trained on drawings made by code, and on nothing else:
-no real X-ray trained it or chose its weights. `lungseg_utils.load_pretrained()` loads it. This card was written by
-`python -m lungseg_utils pretrain` from the figures in `scores.json`.
+no real X-ray trained it or chose its weights. `lungseg_utils.prediction.load_pretrained()` loads it. This card was written by
+`python -m studies pretrain` from the figures in `scores.json`.
 
 **Not for clinical use.** It is course material, not a medical device. Nothing that it produces may be used for a
 diagnosis or for any decision about a patient.
@@ -115,7 +114,7 @@ diagnosis or for any decision about a patient.
 | | |
 |---|---|
 | drawings | {plan[drawings]}, half of them with a finding |
-| drawn by | `lungseg_utils/phantom.py`, version {training[phantom_version]} |
+| drawn by | `lungseg_utils/drawing`, version {training[phantom_version]} |
 | of these for choosing the weights | {plan[validated]} |
 | changed once more by `drawings.roughen` | {plan[rough]:.0%} |
 | seed | {plan[seed]} |
@@ -143,7 +142,8 @@ GROUPS_HEAD = """\
 STRESS = """\
 ## Where it breaks
 
-The same X-rays, changed on purpose (`lungseg_utils/stress.py`); Dice coefficient of both lungs merged, on 512 px.
+The same X-rays, changed on purpose (`lungseg_utils/inference/stress.py`); Dice coefficient of both lungs merged,
+on 512 px.
 
 | change | {heads} |
 |---|{rules}|
@@ -162,7 +162,7 @@ No real X-ray trained the model, chose its weights or its threshold. Three thing
 
 - The outline that every drawing varies follows the usual outline of real lungs.
 - Its ranges of size, place and brightness were widened until they contain those of all real X-rays, as published in
-  `lungseg_utils/real_ranges.json` (percentiles over the set, nothing per X-ray). None was fitted to a score.
+  `lungseg_utils/kept/real_ranges.json` (percentiles over the set, nothing per X-ray). None was fitted to a score.
 - Its anatomy was improved by looking at real X-rays and at the mistakes on them. That could fit it to them, so only a
   fixed third of the patients was looked at: those whose `int(sha256(patient).hexdigest(), 16) % 3` is 0, "development"
   in the tables. "Held out" are all others; no mistake on them was looked at before the model was finished. If the two

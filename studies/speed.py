@@ -1,6 +1,6 @@
 """What does a training step spend? Every pipeline beside the machine's own peak, in one run.
 
-`python -m lungseg_utils speed` writes it to `measured/speed.json`. A convolution is a matrix product in disguise: a
+`python -m studies speed` writes it to `lungseg_utils/kept/speed.json`. A convolution is a matrix product in disguise: a
 large matrix product shows the most that a machine can do, and so what is left to gain without computing less.
 
 Machines are rarely idle. So the peak is measured again after each pipeline, short measurements are repeated and all
@@ -29,14 +29,16 @@ import tensorflow as tf
 
 from lungseg_utils.cases import Case, find_cases
 from lungseg_utils.images import load_arrays
-from lungseg_utils.phantom import draw_dataset
+from lungseg_utils.drawing import draw_dataset
 from lungseg_utils.pipeline import make_dataset
-from lungseg_utils.pretraining import code_version, read_json, write_json
+from lungseg_utils.files import read_json, write_json
+from lungseg_utils.kept import FOLDER
+from studies.provenance import code_version
 from lungseg_utils.recipes import ARTICLE, BEST, LAPTOP, Recipe
 from lungseg_utils.training import compile_model, model_for
 from lungseg_utils.unet import BatchNormalization, multiply_adds
 
-FILE = Path(__file__).parent / "measured" / "speed.json"
+FILE = FOLDER / "speed.json"
 DATA = "speed-phantom"  # folder of the drawn X-rays
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of a processor: what it multiplies with
 PRECISIONS = ("float32", "bfloat16")

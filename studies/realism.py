@@ -1,4 +1,4 @@
-"""Do drawn X-rays span what real ones show? `python -m lungseg_utils compare DRAWN REAL` says so in figures.
+"""Do drawn X-rays span what real ones show? `python -m studies compare DRAWN REAL` says so in figures.
 
 The figures of the real X-rays stand in ``real_ranges.json``: percentiles over all cases, nothing about a single one.
 The tests hold the drawings to them. ``left`` and ``right`` are the viewer's, as in the masks' channels.
@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from lungseg_utils.cases import Case, DatasetError
 from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
+from lungseg_utils.kept import FOLDER
 
 SIZE = 256  # px: what is measured does not depend on how large the files are
 REACH = 1 / 32  # of the picture: what lies this near to the outline is compared across it; about as thick as a rib
 ROUND = 0.02  # of the picture: bends of the outline that are smaller than this count as uneven
 FINE, COARSE = 1 / 256, 5 / 256  # of the picture: the blurs that fine and coarse texture are measured against
 PERCENTILES = (5, 25, 50, 75, 95)
-RANGES = Path(__file__).with_name("real_ranges.json")
+RANGES = FOLDER / "real_ranges.json"
 SOURCE = (
     "Montgomery County chest X-ray set, U.S. National Library of Medicine, National Institutes of Health, Bethesda, "
     "MD, USA; doi 10.1109/TMI.2013.2290491 and 10.1109/TMI.2013.2284099"
@@ -85,7 +86,7 @@ MEASURES = ANATOMY | INTENSITY
 SHARES = {*ANATOMY, "black", "white"}  # the others are shades of grey
 LEGEND = """inside: share of the real cases between percentiles 1 and 99 of the drawn ones
 *  percentiles 5 to 95 of the drawn do not contain those of the real   ** nor do percentiles 1 to 99 of the drawn
-left, right: the viewer's; what each measure is and its unit: lungseg_utils.realism.MEASURES"""
+left, right: the viewer's; what each measure is and its unit: studies.realism.MEASURES"""
 
 
 def measure_case(image: np.ndarray, masks: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """How many real X-rays are needed, with and without a start from drawings? (notebook 9)
 
-`python -m lungseg_utils curve --data REAL` trains on 5, 10, 25, 50 and 110 real X-rays of a fold: once from random
+`python -m studies curve --data REAL` trains on 5, 10, 25, 50 and 110 real X-rays of a fold: once from random
 weights, once from those of the shipped model. Each training has the same number of steps and uses its last weights, so
 that no further X-ray takes part in it.
 """
@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.crossval import MEASURED, SEED, score_run, train_once
+from lungseg_utils.files import read_json, write_json
+from lungseg_utils.kept import FOLDER
+from studies.crossval import SEED, score_run, train_once
 from lungseg_utils.images import load_arrays
-from lungseg_utils.pretraining import DRAWINGS, read_json, write_json
-from lungseg_utils.recipes import Recipe
-from lungseg_utils.report import spread
+from lungseg_utils.recipes import DRAWINGS, Recipe
+from lungseg_utils.scores import spread
 from lungseg_utils.splits import make_folds
 
-FILE = MEASURED / "curve.json"
+FILE = FOLDER / "curve.json"
 COUNTS = (5, 10, 25, 50, 110)
 FOLDS = (1,)  # whose test images score
 STARTS = ("random", "drawings")

@@ -1,7 +1,7 @@
 """Cross-validation: every X-ray is tested once, by a model trained on no X-ray of its patient (notebook 9).
 
-`python -m lungseg_utils crossval --data REAL` trains five folds of a recipe and keeps, in `measured/`, a row of scores
-per X-ray and lung, and how they were made. Neither holds a picture.
+`python -m studies crossval --data REAL` trains five folds of a recipe and keeps, in `lungseg_utils/kept/`, a row of
+scores per X-ray and lung, and how they were made. Neither holds a picture.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.evaluation import evaluate
+from lungseg_utils.prediction import evaluate
 from lungseg_utils.images import Arrays, load_arrays
 from lungseg_utils.prediction import load_model
-from lungseg_utils.pretraining import read_json, start_clock, stop_clock, write_json
+from lungseg_utils.files import read_json, write_json
+from lungseg_utils.kept import FOLDER
+from studies.provenance import start_clock, stop_clock
 from lungseg_utils.recipes import SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.scores import format_summary, summarise, write_scores
 from lungseg_utils.splits import make_folds
 from lungseg_utils.training import train
 
-MEASURED = Path(__file__).parent / "measured"
 SEED = 42  # of the folds, the first weights, the order of the images and their augmentation
 
 
@@ -57,7 +58,7 @@ def score_run(
     return [{"patient": by_id[row["id"]].patient, **row} for row in rows]
 
 
-def cross_validate(recipe: Recipe, data: Path, home: Path, measured: Path = MEASURED) -> list[dict]:
+def cross_validate(recipe: Recipe, data: Path, home: Path, measured: Path = FOLDER) -> list[dict]:
     """Train and score five folds; after an interruption it goes on where it was.
 
     Args:

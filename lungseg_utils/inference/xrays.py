@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.dicom import SUFFIXES, is_dicom, read_dicom
+from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
 from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS

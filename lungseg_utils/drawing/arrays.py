@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from lungseg_utils.drawing.dataset import start_worker
+from lungseg_utils.drawing.picture import draw_phantom
 from lungseg_utils.images import Arrays, resize_image, resize_masks
-from lungseg_utils.phantom import draw_phantom, start_worker
 
 DRAWN_AT = 256  # px: what is lost on the way to a smaller size is lost as in a real X-ray
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.evaluation import evaluate
+from lungseg_utils.prediction import evaluate
 from lungseg_utils.images import load_arrays
-from lungseg_utils.model_card import is_development, summarise
-from lungseg_utils.phantom import PARTS, PHANTOM_VERSION
+from studies.model_card import is_development, summarise
+from lungseg_utils.drawing import PARTS, PHANTOM_VERSION
 from lungseg_utils.prediction import load_model
-from lungseg_utils.pretraining import PRETRAINED, Plan, read_json, run_folder, train_on_drawings, write_json
+from lungseg_utils.files import read_json, write_json
+from lungseg_utils.kept import FOLDER
+from studies.pretraining import Plan, run_folder, train_on_drawings
 from lungseg_utils.recipes import LAPTOP
 
-FILE = PRETRAINED / "parts.json"
+FILE = FOLDER / "parts.json"
 
 # 800 training drawings in batches of 8, four times over: 400 steps for each row, whatever is left out.
 SHORT = Plan(

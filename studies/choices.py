@@ -2,7 +2,7 @@
 
 The article's own run takes hours without a GPU. Here its choices are put, one by one, into the laptop recipe, with
 several seeds on the first fold of the cross-validation; all of them together train at the size that fits. The full run
-is `python -m lungseg_utils crossval --recipe article --data REAL`, for a GPU.
+is `python -m studies crossval --recipe article --data REAL`, for a GPU.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -14,18 +14,18 @@ import cv2
 import numpy as np
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.crossval import MEASURED, SEED, score_run, train_once
+from lungseg_utils.files import read_json, write_json
+from lungseg_utils.kept import FOLDER
+from studies.crossval import SEED, score_run, train_once
 from lungseg_utils.images import Arrays, load_arrays, read_masks
 from lungseg_utils.prediction import load_model, predict_probabilities, to_masks
-from lungseg_utils.pretraining import read_json, write_json
 from lungseg_utils.recipes import ARTICLE, LAPTOP, Recipe
-from lungseg_utils.report import bootstrap_interval, spread
-from lungseg_utils.scores import dice
+from lungseg_utils.scores import bootstrap_interval, dice, spread
 from lungseg_utils.splits import article_split, make_folds, shared_patients
 from lungseg_utils.training import model_for
 from lungseg_utils.unet import multiply_adds
 
-FILE = MEASURED / "choices.json"
+FILE = FOLDER / "choices.json"
 SHORT = dataclasses.replace(LAPTOP, name="short", patience=None)
 """The reference: the laptop recipe, with every one of its epochs used."""
 SEEDS = (SEED, SEED + 1, SEED + 2)  # of the reference, to show what is chance; the other rows have fewer

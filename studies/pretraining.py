@@ -1,6 +1,6 @@
 """The shipped model: trained on drawings alone, scored on real X-rays, with its model card (notebook 9).
 
-`python -m lungseg_utils pretrain --data REAL` makes all of it. The scores are kept as `scores.json`, and the card
+`python -m studies pretrain --data REAL` makes all of it. The scores are kept as `scores.json`, and the card
 is written from them, so that the two cannot disagree.
 """
 
@@ -10,33 +10,27 @@ import datetime
 import hashlib
 import json
 import os
-import platform
-import subprocess
-import time
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
-import tensorflow as tf
 
-from lungseg_utils.cases import DatasetError, find_cases, set_folder
-from lungseg_utils.drawings import draw_arrays
-from lungseg_utils.model_card import score_cases, write_card
-from lungseg_utils.phantom import PHANTOM_VERSION, draw_dataset
+from lungseg_utils.cases import find_cases, set_folder
+from lungseg_utils.drawing.arrays import draw_arrays
+from studies.model_card import score_cases, write_card
+from studies.provenance import code_version, start_clock, stop_clock
+from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
+from lungseg_utils.files import read_json, write_json
 from lungseg_utils.prediction import load_model
-from lungseg_utils.recipes import LAPTOP, SHIPPED_WEIGHTS, Recipe
+from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import is_finished, model_for, read_log, train
 
 PRETRAINED = SHIPPED_WEIGHTS.parent
 MODEL, SCORES, CARD = SHIPPED_WEIGHTS.name, "scores.json", "MODEL_CARD.md"
 LARGEST = 8_000_000  # bytes of the model file
 HELD_OUT_SEED = 7  # of the drawn data set that scores the model
-
-DRAWINGS = dataclasses.replace(LAPTOP, name="drawings", base_filters=12, epochs=7, patience=None)
-"""Half an hour on two cores: the shipped model. No notebook runs it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,29 +55,6 @@ class Plan:
 
 
 SHIPPED = Plan(recipe=DRAWINGS, drawings=6000, validated=300, rough=0.3, seed=42, held_out=100)
-
-
-def load_pretrained() -> keras.Model:
-    """Load the shipped model, which was trained on drawings alone; used in notebook 9.
-
-    Returns:
-        A model for `prediction.predict_probabilities`: it sees 128 x 128 px and answers with two masks, the lung
-        on the viewer's left first.
-
-    Raises:
-        DatasetError: the installation lacks the file.
-    """
-    path = PRETRAINED / MODEL
-    if not zipfile.is_zipfile(path):
-        raise DatasetError(
-            f"The shipped model {path} is {'damaged' if path.exists() else 'missing'}. Install the package again, or "
-            "make the model anew, in up to an hour: python -m lungseg_utils pretrain"
-        )
-    # The net is built by this code, and only its weights are read: a whole model file of a newer Keras does not load in
-    # an older one, such as Colab's, because it names options that the older one does not know.
-    model = model_for(DRAWINGS)
-    model.load_weights(path)
-    return model
 
 
 # --- training ---
@@ -118,45 +89,6 @@ def train_on_drawings(plan: Plan, folder: Path, without: Collection[str] = ()) -
         train(plan.recipe, arrays, split, folder, seed=plan.seed)
     stop_clock(made, folder)
     return made
-
-
-def start_clock(folder: Path) -> dict:
-    """Read how long earlier, interrupted processes trained here, and start to count for this one."""
-    path, last = folder / "made.json", folder / "last.keras"
-    made = read_json(path) if path.exists() else {"seconds": 0.0, "commits": []}
-    if "finished" in made:
-        return made
-    if "started" in made and last.exists():  # what came after its last whole epoch is lost, and so not counted
-        made["seconds"] += max(0.0, last.stat().st_mtime - made["started"])
-    made["started"] = time.time()
-    made["commits"] = list(dict.fromkeys([*made["commits"], code_version()]))
-    write_json(made, path)
-    return made
-
-
-def stop_clock(made: dict, folder: Path) -> None:
-    """Complete what `start_clock` began: the `seconds`, the libraries' `versions` and the day it was `finished`."""
-    made["seconds"] += time.time() - made.pop("started")
-    libraries = {"TensorFlow": tf, "Keras": keras, "NumPy": np, "OpenCV": cv2}
-    made["versions"] = {name: library.__version__ for name, library in libraries.items()}
-    made["versions"]["Python"] = platform.python_version()
-    made["finished"] = datetime.date.today().isoformat()
-    write_json(made, folder / "made.json")
-
-
-def code_version() -> str:
-    """Git commit of this code, and whether files were changed since."""
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # else another project's repository is around it
-        changed = git("status", "--porcelain", "--", ".", f":(exclude){PRETRAINED.name}", ":(exclude)measured")
-        return git("rev-parse", "HEAD") + (" with changes that were not committed" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
@@ -235,18 +167,3 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
     write_json(result, target / SCORES)
     (target / CARD).write_text(write_card(read_json(target / SCORES)), encoding="utf-8", newline="\n")
     return target / CARD
-
-
-def read_json(path: Path) -> dict:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def write_json(content: dict, path: Path) -> None:
-    """Write JSON with five digits after the point; the file appears whole or not at all."""
-    short = json.loads(json.dumps(content), parse_float=lambda digits: round(float(digits), 5))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(short, indent=1) + "\n", encoding="utf-8", newline="\n")
-    os.replace(draft, path)

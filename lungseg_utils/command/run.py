@@ -71,7 +71,7 @@ def find_notebooks() -> list[Path]:
     Raises:
         FileNotFoundError: the package was installed without the notebooks.
     """
-    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
     found = sorted(folder.glob("0[1-9]_*.ipynb"))
     if len(found) != 9:
         raise FileNotFoundError(f"{folder} should hold nine notebooks and holds {len(found)}. Clone the repository.")

@@ -1,0 +1,230 @@
+"""The tables of RESULTS.md and of the model card, as Markdown, from kept figures alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lungseg_utils import figures
+from lungseg_utils.files import read_json
+from lungseg_utils.kept import FOLDER, kept
+from lungseg_utils.recipes import SHIPPED_WEIGHTS
+from lungseg_utils.scores import FAILURE, failures, groups, overall, spread
+
+
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    """A table for the README."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+
+
+def group_table(rows: Sequence[dict]) -> str:
+    """Dice coefficient, ASSD and HD95 of both lungs merged, for all X-rays and for each group, as Markdown."""
+    both = [row for row in rows if row["lung"] == "both"]
+    lines = []
+    for name, part in {"all": both, **groups(both)}.items():
+        dice, assd, hd95 = (spread(part, measure) for measure in ("dice", "assd_mm", "hd95_mm"))
+        lines.append(
+            [
+                name,
+                dice["n"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['low']:.4f} to {dice['high']:.4f}",
+                f"{dice['median']:.4f}",
+                f"{dice['worst']:.4f}",
+                f"{assd['mean']:.2f}",
+                f"{hd95['mean']:.2f}",
+            ]
+        )
+    head = ["X-rays", "n", "hard Dice, mean ± SD", "95 % interval", "median", "worst", "ASSD, mm", "HD95, mm"]
+    return markdown_table(head, lines)
+
+
+def results_table() -> str:
+    """The README's table, from the kept figures alone."""
+    lines = [
+        "| data set | recipe | images train / val / test | nine notebooks | memory | hard Dice, mean ± SD "
+        "| median | worst | IoU | ASSD, mm | HD95, mm |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(FOLDER.glob("course-*.json")):
+        run = read_json(path)
+        both = run["scores"]["both"]
+        dice = both["dice"]
+        lines.append(
+            f"| {run['data']} | {run['recipe']} | {' / '.join(str(n) for n in run['images'].values())} "
+            f"| {run['total_seconds'] / 60:.1f} min | {run['peak_memory_gb']:.1f} GB "
+            f"| {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['median']:.4f} | {dice['worst']:.4f} "
+            f"| {both['iou']['mean']:.4f} | {both['assd_mm']['mean']:.2f} | {both['hd95_mm']['mean']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def unseen_table() -> str:
+    """The README's table of models that were trained on drawings alone, on real X-rays."""
+    shipped = read_json(SHIPPED_WEIGHTS.with_name("scores.json"))
+    student = kept("course-phantom-laptop.json")
+    lines = [
+        "| model | real X-rays | n | hard Dice, mean ± SD | median | 5th percentile | worst | ASSD, mm | HD95, mm |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, scored in (("shipped", shipped["real"]), ("notebook 8, `laptop`", student["unseen"])):
+        for group in ("all", "development", "held out"):
+            both = scored["groups"][group]["both"]
+            dice = both["dice"]
+            lines.append(
+                f"| {name} | {group} | {dice['n']} | {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['median']:.4f} "
+                f"| {dice['p5']:.4f} | {dice['worst']:.4f} | {both['assd_mm']['mean']:.2f} "
+                f"| {both['hd95_mm']['mean']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
+def parts_table() -> str:
+    """The README's table of what each part of the drawing is worth."""
+    rows = kept("parts.json")["rows"]
+    lines = ["| drawings | hard Dice, mean ± SD | 5th percentile | worst |", "|---|---|---|---|"]
+    for row in sorted(rows, key=lambda row: -row["held out"]["mean"]):
+        dice = row["held out"]
+        lines.append(
+            f"| {row['name']} | {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['p5']:.4f} | {dice['worst']:.4f} |"
+        )
+    return "\n".join(lines)
+
+
+def crossval_table() -> str:
+    """The README's table of cross-validated recipes."""
+    lines = []
+    for name in ("best", "laptop"):
+        rows, folds = kept(f"crossval-{name}.csv"), kept(f"crossval-{name}.json")["folds"]
+        both = overall(rows)
+        dice, seconds = both["dice"], [fold["seconds"] for fold in folds]
+        lines.append(
+            [
+                f"`{name}`",
+                dice["n"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['low']:.4f} to {dice['high']:.4f}",
+                f"{dice['median']:.4f}",
+                f"{dice['worst']:.4f}",
+                f"{both['iou']['mean']:.4f}",
+                f"{both['nsd']['mean']:.3f}",
+                f"{both['assd_mm']['mean']:.2f}",
+                f"{both['hd95_mm']['mean']:.2f}",
+                f"{min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} min",
+            ]
+        )
+    head = ["recipe", "n", "hard Dice, mean ± SD", "95 % interval", "median", "worst", "IoU", "NSD at 2 mm"]
+    return markdown_table(head + ["ASSD, mm", "HD95, mm", "training a fold"], lines)
+
+
+def groups_table() -> str:
+    """The README's table of groups, and its list of failures."""
+    rows = kept("crossval-best.csv")
+    failed = [f"{row['id']} ({row['dice']:.3f}, fold {row['fold']})" for row in failures(rows)]
+    text = f"Dice below {FAILURE}: {', '.join(failed)}." if failed else f"No Dice below {FAILURE}."
+    return f"{group_table(rows)}\n\n{text}"
+
+
+def curve_table() -> str:
+    """The README's table of real X-rays needed."""
+    rows = kept("curve.json")["rows"]
+    lines = []
+    for count in sorted({row["images"] for row in rows}):
+        means = {}
+        for start in ("drawings", "random"):
+            values = [row["dice"]["mean"] for row in rows if (row["images"], row["start"]) == (count, start)]
+            means[start] = sum(values) / len(values)
+        lines.append([count, *(f"{means[start]:.4f}" for start in ("drawings", "random"))])
+    return markdown_table(["real X-rays", "start from drawings", "start at random"], lines)
+
+
+def choices_table() -> str:
+    """The README's table of what the article's choices cost."""
+    lines = []
+    for row in kept("choices.json")["rows"]:
+        dice, change = row["dice"], row["difference"]
+        is_reference = row["name"] == "reference"
+        lines.append(
+            [
+                f"{row['name']} ({row['note']})" if row["note"] else row["name"],
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['worst']:.4f}",
+                "" if is_reference else f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})",
+                ", ".join(f"{mean:.4f}" for mean in row["means"].values()),
+                f"{row['work']:.2g}",
+            ]
+        )
+    head = ["choice", "hard Dice, mean ± SD", "worst", "difference (95 % interval)", "mean with each seed"]
+    return markdown_table(head + ["multiply-adds, relative"], lines)
+
+
+def speed_table() -> str:
+    """The README's table of what training costs, and the machine that it was measured on."""
+    speed = kept("speed.json")
+    chip, peak = speed["processor"], speed["peak"]
+    lines = []
+    for name, one in speed["pipelines"].items():
+        lines.append(
+            [
+                name,
+                f"{one['images_per_second']:.3g}",
+                f"{one['times']:.2g}" if one["times"] < 10 else f"{one['times']:.0f}",
+                f"{one['multiply_adds'] / 1e9:.2f}",
+                f"{one['gflops']:.0f}",
+                f"{one['share']:.0%}",
+                f"{one['memory_gb']:.1f} GB",
+            ]
+        )
+    head = ["pipeline", "images/s", "times the article's", "10⁹ multiply-adds an image", "GFLOP/s"]
+    table = markdown_table(head + ["of the float32 or bfloat16 peak", "memory"], lines)
+    peaks = [
+        f"{precision} {min(peak[precision]):.0f} to {max(peak[precision]):.0f}" for precision in ("float32", "bfloat16")
+    ]
+    return (
+        f"{table}\n\nMeasured on {chip['name']}, {chip['cores']} cores ({', '.join(chip['features'] or [])}), "
+        f"{speed['date']}, TensorFlow {speed['versions']['TensorFlow']}. Large matrix products between the pipelines: "
+        f"{' and '.join(peaks)} GFLOP/s, since others used the machine too; shares compare with the highest."
+    )
+
+
+def draw_cost() -> None:
+    """The README's picture of how the cost of training grows."""
+    growth = kept("speed.json")["growth"]
+    figure, axes = figures.new_figure(1, 3, width=2.8, height=2.8)
+    for axis, rows, key, value, label in (
+        (axes[0, 0], growth["size"], "px", "ms", "side of the picture, px"),
+        (axes[0, 1], growth["count"], "images", "seconds", "images in an epoch"),
+        (axes[0, 2], growth["cores"], "cores", "ms", "processor cores"),
+    ):
+        axis.plot([row[key] for row in rows], [row[value] for row in rows], "o-", color="black")
+        axis.set(xlabel=label, ylabel="ms per image" if value == "ms" else "seconds per epoch", ylim=(0, None))
+        axis.set_xticks([row[key] for row in rows])
+    figure.savefig(Path(__file__).resolve().parents[1] / "notebooks" / "results" / "cost.png", dpi=100)
+
+
+def fill(text: str, mark: str, content: str) -> str:
+    """Replace what stands between `<!-- mark -->` and `<!-- /mark -->`."""
+    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    head, rest = text.split(start)
+    return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+TABLES = {
+    "results": results_table,
+    "crossval": crossval_table,
+    "groups": groups_table,
+    "curve": curve_table,
+    "choices": choices_table,
+    "speed": speed_table,
+    "unseen": unseen_table,
+    "parts": parts_table,
+}
+"""Mark in a page -> the table between this mark and its end."""
+
+
+def write_tables(page: Path) -> None:
+    """Make anew all tables of a page that stand between marks."""
+    text = page.read_text(encoding="utf-8")
+    for mark, table in TABLES.items():
+        if f"<!-- {mark} -->" in text:
+            text = fill(text, mark, table())
+    page.write_text(text, encoding="utf-8", newline="\n")
