@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import nbformat
 import numpy as np
 import pytest
 
@@ -39,3 +40,14 @@ def write_set(folder: Path, count: int, height: int, width: int) -> Path:
         reading.parent.mkdir(exist_ok=True)
         reading.write_text(f"Patient's Sex: {'FM'[number % 2]} \nPatient's Age: {20 + number:03d}Y\nnormal\n")
     return folder
+
+
+def drift(source: nbformat.NotebookNode, notebook: nbformat.NotebookNode) -> list[str]:
+    """What differs between the two files of a pair, outputs aside."""
+
+    def essence(cell):
+        return cell.cell_type, cell.source, sorted(cell.metadata.get("tags", []))
+
+    found = [] if len(source.cells) == len(notebook.cells) else ["another number of cells"]
+    pairs = enumerate(zip(source.cells, notebook.cells), 1)
+    return found + [f"cell {number}" for number, (a, b) in pairs if essence(a) != essence(b)]

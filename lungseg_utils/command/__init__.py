@@ -19,7 +19,7 @@ def draw(options: argparse.Namespace) -> None:
 
 def fetch(options: argparse.Namespace) -> None:
     """Download the Montgomery set."""
-    from lungseg_utils.command.fetch import fetch_montgomery
+    from lungseg_utils.command.montgomery import fetch_montgomery
 
     print(fetch_montgomery(options.folder))
 

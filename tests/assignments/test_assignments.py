@@ -21,11 +21,10 @@ import nbformat
 import numpy as np
 import pytest
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
-from shared import REPOSITORY, WRONG_ANSWERS
-from test_notebooks import drift
+from shared import REPOSITORY, WRONG_ANSWERS, drift
 
 FOLDER = REPOSITORY / "notebooks" / "assignments"
-ANSWERS = REPOSITORY / "tests" / "assignment_answers"
+ANSWERS = REPOSITORY / "tests" / "assignments" / "assignment_answers"
 MASTERS = sorted(FOLDER.glob("a[1-9]_*.py"))
 STUB = ClearSolutions(code_stub={"python": "raise NotImplementedError"})
 

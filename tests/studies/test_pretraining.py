@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from shared import REPOSITORY, ellipse, write_set
 
-from lungseg_utils import drawing, scores, training
-from lungseg_utils.drawing import arrays as drawings
-from lungseg_utils.inference import stress
-from studies import model_card, parts, pretraining, provenance
+from lungseg_utils import scores, training
 from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.drawing import arrays as drawings
 from lungseg_utils.images import load_arrays, resize_image
+from lungseg_utils.inference import stress
 from lungseg_utils.prediction import evaluate, load_model, predict_probabilities, to_masks
+from studies import model_card, parts, pretraining
 
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
 TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)
@@ -33,7 +33,7 @@ def test_no_patient_of_a_drawn_data_set_was_trained_on():
     trained = {drawings.patient_number(plan.seed, number) for number in range(plan.drawings)}
     assert len(trained) == plan.drawings
     for count, seed in ((240, 2022), (plan.held_out, pretraining.HELD_OUT_SEED), (1000, plan.seed)):
-        assert not trained & {case.seed for case in phantom._plan(count, seed)}
+        assert not trained & {case.seed for case in drawing.dataset._plan(count, seed)}
     assert min(trained) >= 2**32, "those of a drawn data set are below"
     other = {drawings.patient_number(parts.SHORT.seed, number) for number in range(plan.drawings)}
     assert not trained & other
@@ -240,7 +240,7 @@ def test_an_installation_without_the_model_says_so(content, monkeypatch, tmp_pat
     if content:
         (tmp_path / "lungs.keras").write_bytes(content)
     with pytest.raises(DatasetError, match=f"lungs.keras is {'damaged' if content else 'missing'}.*pretrain"):
-        pretraining.load_pretrained()
+        load_pretrained()
 
 
 # --- the table of parts -------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_an_installation_without_the_model_says_so(content, monkeypatch, tmp_pat
 
 def test_the_table_leaves_out_one_part_at_a_time():
     rows = parts.make_rows()
-    assert {row.without for row in rows[3:]} == {(part,) for part in phantom.PARTS}
+    assert {row.without for row in rows[3:]} == {(part,) for part in drawing.PARTS}
     assert [row.without for row in rows[:3]] == [(), (), ()]
     assert rows[0].plan.seed != rows[1].plan.seed and not rows[2].plan.recipe.augment
     steps = {(row.plan.drawings - row.plan.validated) // 8 * row.plan.recipe.epochs for row in rows}
@@ -287,7 +287,7 @@ def shipped():
     """Scores of the shipped model, whose three files must be there."""
     for name in (pretraining.MODEL, pretraining.SCORES, pretraining.CARD):
         assert (pretraining.PRETRAINED / name).exists(), f"{name} is missing. {AGAIN.format('pretrain')}"
-    return pretraining.read_json(pretraining.PRETRAINED / pretraining.SCORES)
+    return read_json(pretraining.PRETRAINED / pretraining.SCORES)
 
 
 def test_the_shipped_files_belong_together(shipped):
@@ -300,14 +300,14 @@ def test_the_shipped_files_belong_together(shipped):
 
 
 def test_the_shipped_model_was_made_by_this_code(shipped):
-    assert shipped["training"]["phantom_version"] == phantom.PHANTOM_VERSION, AGAIN.format("pretrain")
+    assert shipped["training"]["phantom_version"] == drawing.PHANTOM_VERSION, AGAIN.format("pretrain")
     assert shipped["plan"] == dataclasses.asdict(pretraining.SHIPPED), AGAIN.format("pretrain")
 
 
 def test_the_shipped_table_was_made_by_this_code():
     assert parts.FILE.exists(), f"{parts.FILE.name} is missing. {AGAIN.format('parts')}"
-    table = pretraining.read_json(parts.FILE)
-    assert table["phantom_version"] == phantom.PHANTOM_VERSION, AGAIN.format("parts")
+    table = read_json(parts.FILE)
+    assert table["phantom_version"] == drawing.PHANTOM_VERSION, AGAIN.format("parts")
     assert table["plan"] == dataclasses.asdict(parts.SHORT), AGAIN.format("parts")
     assert [row["name"] for row in table["rows"]] == [row.name for row in parts.make_rows()]
 
@@ -330,8 +330,8 @@ def test_the_shipped_model_loads_in_a_fresh_process_and_tensorflow_only_then(shi
 
 
 def test_the_shipped_model_outlines_fresh_drawings(shipped):
-    model = pretraining.load_pretrained()
-    fresh = [phantom.draw_phantom(seed, 256, finding=seed % 2 == 1) for seed in range(20)]
+    model = load_pretrained()
+    fresh = [drawing.draw_phantom(seed, 256, finding=seed % 2 == 1) for seed in range(20)]
     seen = np.stack([resize_image(one.image, model.input_shape[1]) for one in fresh])
     found = [to_masks(answer, 256, 256) for answer in predict_probabilities(model, seen)]
     dice = [
@@ -343,7 +343,7 @@ def test_the_shipped_model_outlines_fresh_drawings(shipped):
 def test_the_shipped_model_outlines_real_lungs(shipped, montgomery, tmp_path):
     cases = find_cases(montgomery)
     assert len(cases) == 138
-    model = pretraining.load_pretrained()
+    model = load_pretrained()
     images = load_arrays(cases, model.input_shape[1], tmp_path).images
     summary = model_card.summarise(evaluate(model, cases, images))
     print(scores.format_summary(summary))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import ellipse
+from shared import REPOSITORY, ellipse
 
 from lungseg_utils import training
 from lungseg_utils.images import Arrays
@@ -86,7 +86,7 @@ def kill_training(where: str, folder: Path) -> None:
     """Train in a process that is killed, and check that it was."""
     code = f"import test_training; test_training.train_and_die({where!r}, {str(folder)!r})"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code], cwd=REPOSITORY / "tests" / "root", capture_output=True, text=True, timeout=300
     )
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
@@ -95,7 +95,7 @@ def train_alone(folder: Path) -> list[dict[str, float]]:
     """Train in a process of its own: rounding then does not depend on what other tests have computed before."""
     code = f"import test_training as t; t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(folder)!r}))"
     run = [sys.executable, "-c", code]
-    done = subprocess.run(run, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(run, cwd=REPOSITORY / "tests" / "root", capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return training.read_log(folder / "log.csv")
 

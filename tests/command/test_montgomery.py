@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from local_server import LocalServer, redirect, send, status
 
-from lungseg_utils.command import fetch as montgomery
-from lungseg_utils.command.fetch import Archive, DownloadError, fetch_montgomery
+from lungseg_utils.command import montgomery
+from lungseg_utils.command.montgomery import Archive, DownloadError, fetch_montgomery
 
 CASES = 3
 FOLDERS = ("CXR_png", "ManualMask/leftMask", "ManualMask/rightMask")
@@ -364,7 +364,7 @@ def test_interrupted_while_unpacking(server, tmp_path, monkeypatch):
 CHILD = """
 import os, signal, sys, zipfile
 from pathlib import Path
-from lungseg_utils.command import fetch as montgomery
+from lungseg_utils.command import montgomery
 
 folder, address, size, sha256, die = sys.argv[1:]
 extract = zipfile.ZipFile.extract

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from shared import ellipse, write_png, write_set
 
-from studies import realism
 from lungseg_utils.cases import DatasetError, find_cases
 from lungseg_utils.drawing import draw_phantom
+from studies import realism
 from studies.realism import ANATOMY, INTENSITY, MEASURES, mark, measure_case, measure_cases, real_ranges
 
 SIZE = 200  # px of the shapes

@@ -11,8 +11,8 @@ import pytest
 from test_dicom import write_dicom
 from test_xrays import Reader, chest, of
 
-from lungseg_utils.inference import upload, xrays
 from lungseg_utils.cases import DatasetError
+from lungseg_utils.inference import upload, xrays
 
 pytest.importorskip("ipywidgets")
 

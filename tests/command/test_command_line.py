@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from shared import REPOSITORY, write_set
 
-from lungseg_utils.command import run as notebooks
 from lungseg_utils.cases import find_cases
+from lungseg_utils.command import run as notebooks
 
 
 def lungseg(*words, home=None, **more):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from shared import write_set
 
-from studies import speed
 from lungseg_utils.cases import find_cases
 from lungseg_utils.images import load_arrays
 from lungseg_utils.pipeline import make_dataset
 from lungseg_utils.recipes import ARTICLE, LAPTOP
 from lungseg_utils.training import model_for
 from lungseg_utils.unet import BatchNormalization, multiply_adds
+from studies import speed
 from studies.pretraining import read_json
 
 TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=0, batch_size=2)

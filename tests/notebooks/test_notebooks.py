@@ -10,7 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from shared import REPOSITORY
+from shared import REPOSITORY, drift
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 LIBRARY = REPOSITORY / "lungseg_utils"
@@ -43,17 +43,6 @@ def prose(stem: str) -> str:
 def test_there_are_nine_pairs():
     assert sorted(path.stem for path in NOTEBOOKS.glob("0*.py")) == STEMS
     assert sorted(path.stem for path in NOTEBOOKS.glob("0*.ipynb")) == STEMS
-
-
-def drift(source: nbformat.NotebookNode, notebook: nbformat.NotebookNode) -> list[str]:
-    """What differs between the two files of a pair, outputs aside."""
-
-    def essence(cell):
-        return cell.cell_type, cell.source, sorted(cell.metadata.get("tags", []))
-
-    found = [] if len(source.cells) == len(notebook.cells) else ["another number of cells"]
-    pairs = enumerate(zip(source.cells, notebook.cells), 1)
-    return found + [f"cell {number}" for number, (a, b) in pairs if essence(a) != essence(b)]
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from shared import REPOSITORY, write_set
 
-from lungseg_utils import scores, training
-from studies import choices, crossval, curve, pretraining, provenance, tables
+from lungseg_utils import training
 from lungseg_utils.cases import DatasetError, find_cases
 from lungseg_utils.images import load_arrays
 from lungseg_utils.recipes import LAPTOP, RECIPES, SHIPPED_WEIGHTS
 from lungseg_utils.splits import make_folds
+from studies import choices, crossval, curve, pretraining
 
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=1, batch_size=8, epochs=2)
 
@@ -61,7 +61,7 @@ def test_every_xray_is_scored_once_by_a_model_that_has_not_seen_its_patient(vali
 
 def test_rows_are_kept_with_all_that_is_known(validated):
     rows, home = validated
-    kept = report.read_rows(home / "kept" / "crossval-tiny.csv")
+    kept = scores.read_rows(home / "kept" / "crossval-tiny.csv")
     assert known(kept) == known(rows)
     row = next(row for row in kept if row["id"] == "TINY_0003_1")
     assert (row["patient"], row["finding"], row["sex"], row["age"]) == ("TINY_0002_0", 1, "M", 23)
@@ -267,12 +267,12 @@ def test_too_few_patients(tmp_path):
 
 
 def kept(name: str) -> list[dict]:
-    return report.read_rows(crossval.MEASURED / f"crossval-{name}.csv")
+    return scores.read_rows(crossval.MEASURED / f"crossval-{name}.csv")
 
 
 @pytest.mark.parametrize(("name", "least_mean", "minutes"), [("best", 0.978, 15), ("laptop", 0.97, 4)])
 def test_kept_figures_reach_what_the_course_promises(name, least_mean, minutes):
-    values = report.overall(kept(name))
+    values = scores.overall(kept(name))
     assert values["dice"]["n"] == 138 and values["dice"]["mean"] >= least_mean
     assert values["dice"]["low"] < values["dice"]["mean"] < values["dice"]["high"]
     folds = pretraining.read_json(crossval.MEASURED / f"crossval-{name}.json")["folds"]
@@ -280,7 +280,7 @@ def test_kept_figures_reach_what_the_course_promises(name, least_mean, minutes):
 
 
 def test_the_best_recipe_has_no_disaster_and_is_near_in_millimetres():
-    values = report.overall(kept("best"))
+    values = scores.overall(kept("best"))
     assert values["dice"]["worst"] >= 0.9 and values["assd_mm"]["mean"] <= 1.5
 
 

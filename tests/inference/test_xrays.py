@@ -13,9 +13,9 @@ from shared import ellipse, write_png
 from test_dicom import write_dicom
 
 from lungseg_utils import unet
-from lungseg_utils.inference import xrays
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.images import read_grey, resize_image
+from lungseg_utils.inference import xrays
 from lungseg_utils.scores import dice
 
 SHADES = {"outside": 128, "left": 255, "right": 50}

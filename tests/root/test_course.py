@@ -6,7 +6,7 @@ import pytest
 
 from lungseg_utils import course
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.command.fetch import MONTGOMERY
+from lungseg_utils.command.montgomery import MONTGOMERY
 
 
 @pytest.fixture(autouse=True)

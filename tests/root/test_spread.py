@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lungseg_utils import scores
 from lungseg_utils.scores import MEASURES, write_scores
 
 
@@ -16,42 +15,42 @@ def row(number: int, dice: float, **about) -> dict:
 
 def test_interval_of_single_images_is_about_that_of_the_textbook():
     values = np.random.default_rng(1).normal(0.97, 0.02, 100)
-    low, high = report.bootstrap_interval(values, [str(number) for number in range(100)])
+    low, high = scores.bootstrap_interval(values, [str(number) for number in range(100)])
     expected = stats.norm.interval(0.95, values.mean(), values.std(ddof=1) / 10)
     assert (low, high) == pytest.approx(expected, abs=0.0006)
 
 
 def test_images_of_one_patient_are_one_piece_of_news():
     values = np.random.default_rng(1).normal(0.97, 0.02, 20)
-    alone = report.bootstrap_interval(values, [str(number) for number in range(20)])
-    repeated = report.bootstrap_interval(np.repeat(values, 5), np.repeat([str(number) for number in range(20)], 5))
+    alone = scores.bootstrap_interval(values, [str(number) for number in range(20)])
+    repeated = scores.bootstrap_interval(np.repeat(values, 5), np.repeat([str(number) for number in range(20)], 5))
     assert repeated == pytest.approx(alone, abs=0.0007), "five looks at each patient do not narrow the interval"
-    by_image = report.bootstrap_interval(np.repeat(values, 5), [str(number) for number in range(100)])
+    by_image = scores.bootstrap_interval(np.repeat(values, 5), [str(number) for number in range(100)])
     assert by_image[1] - by_image[0] < 0.6 * (repeated[1] - repeated[0])
 
 
 def test_a_patient_with_more_images_weighs_more():
-    low, high = report.bootstrap_interval([1.0] * 9 + [0.0], ["many"] * 9 + ["one"])
+    low, high = scores.bootstrap_interval([1.0] * 9 + [0.0], ["many"] * 9 + ["one"])
     assert (low, high) == (0.0, 1.0)
-    assert report.bootstrap_interval([0.25, 0.75], ["same", "same"]) == (0.5, 0.5)
+    assert scores.bootstrap_interval([0.25, 0.75], ["same", "same"]) == (0.5, 0.5)
 
 
 def test_same_seed_same_interval():
     values, patients = np.linspace(0.9, 1, 30), [str(number) for number in range(30)]
-    assert report.bootstrap_interval(values, patients) == report.bootstrap_interval(values, patients)
+    assert scores.bootstrap_interval(values, patients) == scores.bootstrap_interval(values, patients)
 
 
 def test_spread_leaves_out_what_is_not_known():
     rows = [row(1, 0.9), row(2, 0.8), row(3, float("nan"))]
-    assert report.spread(rows, "dice")["n"] == 2
-    assert report.spread(rows, "dice")["worst"] == 0.8
+    assert scores.spread(rows, "dice")["n"] == 2
+    assert scores.spread(rows, "dice")["worst"] == 0.8
     far = [{**row(1, 0.9), "hd95_mm": 3.0}, {**row(2, 0.9), "hd95_mm": 8.0}]
-    assert report.spread(far, "hd95_mm")["worst"] == 8.0
+    assert scores.spread(far, "hd95_mm")["worst"] == 8.0
 
 
 def test_groups():
     rows = [row(1, 0.9), row(2, 0.8, finding=1, sex="M", age=19), row(3, 0.7, finding=None, sex=None, age=None)]
-    names = {name: [each["id"] for each in part] for name, part in report.groups(rows).items()}
+    names = {name: [each["id"] for each in part] for name, part in scores.groups(rows).items()}
     assert names == {
         "without a finding": ["X1"],
         "with a finding": ["X2"],
@@ -64,22 +63,22 @@ def test_groups():
 
 def test_age_groups_join_without_a_gap():
     for age in (0, 19, 20, 39, 40, 59, 60, 120):
-        assert len([name for name in report.groups([row(1, 0.9, age=age)]) if name in report.AGES]) == 1
+        assert len([name for name in scores.groups([row(1, 0.9, age=age)]) if name in scores.AGES]) == 1
 
 
 def test_failures_are_named_worst_first():
-    rows = [row(1, 0.92), row(2, 0.5), row(3, report.FAILURE), row(4, 0.1, lung="viewer's left")]
-    assert [each["id"] for each in report.failures(rows)] == ["X2", "X1"]
+    rows = [row(1, 0.92), row(2, 0.5), row(3, scores.FAILURE), row(4, 0.1, lung="viewer's left")]
+    assert [each["id"] for each in scores.failures(rows)] == ["X2", "X1"]
 
 
 def test_rows_come_back_from_the_file_as_they_were(tmp_path):
     rows = [row(1, 0.9), row(2, 0.8, finding=None, age=None)]
     write_scores(rows, tmp_path / "rows.csv")
-    assert report.read_rows(tmp_path / "rows.csv") == rows
+    assert scores.read_rows(tmp_path / "rows.csv") == rows
 
 
 def test_table_has_a_line_for_all_and_for_each_group():
-    lines = report.group_table([row(number, 0.9 + number / 100) for number in range(5)]).splitlines()
+    lines = scores.group_table([row(number, 0.9 + number / 100) for number in range(5)]).splitlines()
     assert [line.split("|")[1].strip() for line in lines] == [
         "X-rays",
         "---",

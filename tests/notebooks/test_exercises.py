@@ -20,7 +20,7 @@ import pytest
 from shared import REPOSITORY
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0[1-9]_*.py"))
-MISTAKES = REPOSITORY / "tests" / "exercise_mistakes"
+MISTAKES = REPOSITORY / "tests" / "notebooks" / "exercise_mistakes"
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 SOLUTION = re.compile(r"\A<details><summary>Solution</summary>\n\n```python\n(.*?)```\n(.*?)</details>", re.DOTALL)
 
