@@ -15,9 +15,11 @@ import keras
 
 from lungseg_utils import losses
 from lungseg_utils.images import Arrays
-from lungseg_utils.pipeline import make_dataset
 from lungseg_utils.recipes import SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.unet import build_unet
+
+if keras.backend.backend() == "tensorflow":  # `train` feeds by tf.data; all else here runs on any backend of Keras
+    from lungseg_utils.pipeline import make_dataset
 
 WARM_UP = 0.1  # share of the steps in which a cosine schedule rises to its peak
 

@@ -26,7 +26,7 @@ class EmptyJax(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 sys.meta_path.insert(0, EmptyJax())
 sys.modules["tensorflow"] = None  # any import of it fails
 import numpy as np
-from lungseg_utils import losses, prediction, scores, unet
+from lungseg_utils import losses, prediction, scores, training, unet
 
 print(unet.build_unet(32, 3, 1, base_filters=2, depth=2, momentum=0.99).count_params())
 random = np.random.default_rng(0)
