@@ -2,6 +2,7 @@
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import datetime
+import importlib
 import platform
 import subprocess
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-import tensorflow as tf
 
 from lungseg_utils.files import read_json, write_json
 
@@ -35,11 +35,18 @@ def start_clock(folder: Path) -> dict:
 def stop_clock(made: dict, folder: Path) -> None:
     """Complete what `start_clock` began: the `seconds`, the libraries' `versions` and the day it was `finished`."""
     made["seconds"] += time.time() - made.pop("started")
-    libraries = {"TensorFlow": tf, "Keras": keras, "NumPy": np, "OpenCV": cv2}
-    made["versions"] = {name: library.__version__ for name, library in libraries.items()}
-    made["versions"]["Python"] = platform.python_version()
+    made["versions"] = library_versions()
     made["finished"] = datetime.date.today().isoformat()
     write_json(made, folder / "made.json")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what computes: Keras' backend (TensorFlow, JAX or another), Keras, NumPy, OpenCV and Python."""
+    backend = keras.backend.backend()
+    names = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+    libraries = {names.get(backend, backend): importlib.import_module(backend)}
+    libraries |= {"Keras": keras, "NumPy": np, "OpenCV": cv2}
+    return {name: library.__version__ for name, library in libraries.items()} | {"Python": platform.python_version()}
 
 
 def code_version() -> str:
