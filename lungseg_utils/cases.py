@@ -7,14 +7,19 @@ one missing file would shift every pair after it. The layout is the one of the M
     FOLDER/ManualMask/leftMask/ID.png      the lung on the viewer's left (the patient's right lung)
     FOLDER/ManualMask/rightMask/ID.png     the lung on the viewer's right (the patient's left lung)
     FOLDER/ClinicalReadings/ID.txt         sex, age and reading (optional)
-    original_sizes.csv                     in FOLDER or beside it (optional)
+    cases.csv, original_sizes.csv          tables in FOLDER or beside it (optional), see `find_cases`
 """
 
 import csv
+import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from lungseg_utils.files import DatasetError
 
@@ -22,13 +27,10 @@ IMAGES = "CXR_png"
 LEFT = "ManualMask/leftMask"
 RIGHT = "ManualMask/rightMask"
 READINGS = "ClinicalReadings"
-SIZES = "original_sizes.csv"
+TABLE, SIZES = "cases.csv", "original_sizes.csv"
 
 ORIGINAL_MM = 0.0875  # millimetres per pixel of the original pictures of the Montgomery set
-OFFICIAL_SIZES = {
-    (4020, 4892),
-    (4892, 4020),
-}  # their (width, height): the scanner's plate, upright or on its side
+OFFICIAL_SIZES = {(4892, 4020), (4020, 4892)}  # their (height, width): the scanner's plate, upright or on its side
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,22 @@ class Case:
     image: Path
     left_mask: Path  # the lung on the viewer's left = the patient's right lung
     right_mask: Path  # the lung on the viewer's right = the patient's left lung
-    patient: str  # the first ID of this patient: cases of one patient share it
-    finding: int | None  # 1 with a finding (tuberculosis in the real set), 0 without, None when the ID does not say
+    patient: str  # cases of one patient share it: the table's name, or the first ID of this patient
+    finding: int | None  # 1 with a finding (tuberculosis in the real set), 0 without, None when nothing says it
     sex: str | None  # "F", "M", "O" or None
     age: int | None  # full years
     reading: str  # the radiologist's words, "" when there are none
-    original_size: tuple[int, int] | None = None  # (width, height) in px at 0.0875 mm per px, when known
+    size: tuple[int, int]  # (height, width) of the picture in its file, px
+    spacing_mm: tuple[float, float] | None = None  # mm from row to row and from column to column there, when known
 
 
 def find_cases(folder: Path | str) -> list[Case]:
     """List the cases of a data set.
+
+    What is known about them stands in an optional table ``cases.csv``, in columns named ``id``, ``patient``,
+    ``finding`` (0 or 1), ``sex``, ``age`` (years), ``row_mm`` and ``column_mm`` (the height and width of a pixel);
+    columns and cells may be missing. What it does not say comes from the Montgomery set's habits: a reading per case,
+    "same pt as ID" in it, an ID that ends in _0 or _1, and ``original_sizes.csv``.
 
     Args:
         folder: the data set's folder, or a folder that holds exactly one data set.
@@ -57,37 +65,30 @@ def find_cases(folder: Path | str) -> list[Case]:
         The cases, sorted by ID.
 
     Raises:
-        DatasetError: the folder is missing or is no data set, has no X-rays, or X-rays and masks do not
-            pair up.
+        DatasetError: the folder is missing or is no data set, has no X-rays, X-rays and masks do not pair up, or a
+            table cannot be used.
     """
     folder = set_folder(folder)
     images, left, right = (_files(folder / part, ".png") for part in (IMAGES, LEFT, RIGHT))
     if not images:
         raise DatasetError(f"No X-rays: {folder / IMAGES} holds no .png file. Put one ID.png there per X-ray.")
     _check_pairs(folder, images, left, right)
-
     texts = {key: _read_text(path) for key, path in _files(folder / READINGS, ".txt").items()}
     patients = _patients({key: path.stem for key, path in images.items()}, texts)
-    sizes = original_sizes(folder)
+    table, sizes = _read_table(folder, images), original_sizes(folder)
     cases = []
     for key, image in images.items():
-        finding = re.search(r"_([01])$", image.stem)
+        suffix = re.search(r"_([01])$", image.stem)
         sex, age, reading = _parse_reading(texts.get(key, ""))
-        size = png_size(image)
-        cases.append(
-            Case(
-                id=image.stem,
-                image=image,
-                left_mask=left[key],
-                right_mask=right[key],
-                patient=patients[key],
-                finding=int(finding[1]) if finding else None,
-                sex=sex,
-                age=age,
-                reading=reading,
-                original_size=sizes.get(image.stem, size if size in OFFICIAL_SIZES else None),
-            )
-        )
+        size = picture_size(image)
+        known = {
+            "patient": patients[key],
+            "finding": int(suffix[1]) if suffix else None,
+            "sex": sex,
+            "age": age,
+            "spacing_mm": _original_spacing(size, sizes.get(key)),
+        } | table.get(key, {})
+        cases.append(Case(image.stem, image, left[key], right[key], reading=reading, size=size, **known))
     return sorted(cases, key=lambda case: case.id)
 
 
@@ -120,64 +121,118 @@ def set_folder(folder: Path | str) -> Path:
     )
 
 
-def original_sizes(folder: Path | str) -> dict[str, tuple[int, int]]:
-    """Read how large the pictures were before they were resized.
-
-    Args:
-        folder: the data set's folder. Its ``original_sizes.csv`` is read, else the one beside it, if any.
+def original_sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """Read ``original_sizes.csv``: how large the pictures were before they were resized, at 0.0875 mm per px.
 
     Returns:
-        ID -> (width, height) in px of the original at 0.0875 mm per px. Empty when there is no such file.
+        ID, as `_key` writes it -> (height, width) in px. Empty when there is no such table.
 
     Raises:
-        DatasetError: the file is not a table ``id,original_width_px,original_height_px``, the last two whole
-            numbers above 0.
+        DatasetError: it is not a table ``id,original_width_px,original_height_px``, the last two whole numbers above 0.
     """
-    folder = set_folder(folder)
-    # resolve() because the parent of a relative path like "." is "." again
-    path = next((place / SIZES for place in (folder, folder.resolve().parent) if (place / SIZES).is_file()), None)
-    if path is None:
-        return {}
     sizes = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: Excel writes a byte order mark
-            for row in csv.DictReader(file):
-                sizes[row["id"].strip()] = (int(row["original_width_px"]), int(row["original_height_px"]))
-                if min(sizes[row["id"].strip()]) < 1:
-                    raise ValueError(row)
-    except (KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise DatasetError(
-            f"{path} cannot be used. Its columns must be id,original_width_px,original_height_px, the last "
-            "two whole numbers above 0. Mend it, or remove it to do without millimetres."
-        ) from error
+    for path, row in _rows(folder, SIZES):
+        try:
+            size = int(row["original_height_px"]), int(row["original_width_px"])
+            if min(size) < 1:
+                raise ValueError(size)
+        except (KeyError, ValueError) as error:
+            raise DatasetError(
+                f"{path} cannot be used. Its columns must be id,original_width_px,original_height_px, the last "
+                "two whole numbers above 0. Mend it, or remove it to do without millimetres."
+            ) from error
+        sizes[_key(row["id"])] = size
     return sizes
 
 
-def pixel_spacing(case: Case, height: int, width: int) -> tuple[float, float] | None:
+def _read_table(folder: Path, images: dict[str, Path]) -> dict[str, dict]:
+    """Read ``cases.csv``: key of a case -> what its row says, by the names of `Case`; empty cells are left out."""
+    found, path = {}, folder / TABLE
+    for path, row in _rows(folder, TABLE):
+        try:
+            found[_key(row["id"])] = _known(row)
+        except (KeyError, ValueError) as error:
+            raise DatasetError(
+                f"{path} cannot be used: the row of {row['id']!r} says {error}. Finding must be 0 or 1, sex F, M or O, "
+                "age a whole number of years, row_mm and column_mm both millimetres above 0; cells may be empty."
+            ) from error
+    if found and not found.keys() & images.keys():
+        raise DatasetError(
+            f"{path} names none of the X-rays in {folder / IMAGES}. Its id is a file's name without .png."
+        )
+    return found
+
+
+def _known(row: dict[str, str]) -> dict:
+    """Turn a row of ``cases.csv`` into values; a ValueError or KeyError when one cannot be right."""
+    known = {}
+    if row.get("patient"):
+        known["patient"] = row["patient"]
+    if row.get("finding"):
+        known["finding"] = {"0": 0, "1": 1}[row["finding"]]
+    if row.get("sex"):
+        known["sex"] = {"F": "F", "M": "M", "O": "O"}[row["sex"].upper()]
+    if row.get("age"):
+        known["age"] = int(row["age"])
+    if row.get("row_mm") or row.get("column_mm"):
+        spacing = float(row["row_mm"]), float(row["column_mm"])
+        if not all(0 < mm < math.inf for mm in spacing):
+            raise ValueError(f"{spacing} mm")
+        known["spacing_mm"] = spacing
+    return known
+
+
+def _rows(folder: Path, name: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Path and rows of a table in a data set's folder, or else beside it; none when it is in neither.
+
+    Names of columns are compared without regard to case, and cells are stripped; Excel's semicolons and mark are read.
+    """
+    # resolve() because the parent of a relative path like "." is "." again
+    path = next((place / name for place in (folder, folder.resolve().parent) if (place / name).is_file()), None)
+    if path is None:
+        return
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","
+    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
+        row = {str(column).strip().lower(): str(cell or "").strip() for column, cell in row.items()}
+        if not row.get("id"):
+            raise DatasetError(f"{path} cannot be used: it needs a column id, filled in each row.")
+        yield path, row
+
+
+def _original_spacing(size: tuple[int, int], original: tuple[int, int] | None) -> tuple[float, float] | None:
+    """Spacing of a picture of the Montgomery set that may have been resized; None when its original size is unknown."""
+    original = original or (size if size in OFFICIAL_SIZES else None)
+    if not original or 0 in size:
+        return None
+    return original[0] * ORIGINAL_MM / size[0], original[1] * ORIGINAL_MM / size[1]
+
+
+def pixel_spacing(case: Case, height: float, width: float) -> tuple[float, float] | None:
     """Return how large a pixel is when the whole X-ray is shown on a grid of height x width pixels.
 
     A picture squashed to a square has pixels that are not square: distances need both numbers.
 
     Returns:
         (row_mm, column_mm): millimetres from one row to the next, and from one column to the next.
-        None when the original size is not known.
+        None when the case's spacing is not known.
     """
-    if case.original_size is None:
+    if case.spacing_mm is None:
         return None
-    original_width, original_height = case.original_size
-    return original_height * ORIGINAL_MM / height, original_width * ORIGINAL_MM / width
+    return case.spacing_mm[0] * case.size[0] / height, case.spacing_mm[1] * case.size[1] / width
 
 
-def png_size(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) in px from a PNG's first bytes, without decoding it; None when it is no PNG."""
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of a picture in px; a PNG is not decoded for it. (0, 0) when it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(24)
     except OSError as error:
         raise DatasetError(f"Cannot open {path}: {error.strerror}. Check the path and who may read it.") from error
-    if len(head) < 24 or not head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return None
-    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    if len(head) == 24 and head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big")
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if head else None
+    return (0, 0) if picture is None else picture.shape  # whoever reads it later says what is wrong
 
 
 def _is_set(folder: Path) -> bool:

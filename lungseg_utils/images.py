@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils.cases import Case, DatasetError, png_size
+from lungseg_utils.cases import Case, DatasetError
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
 READER_VERSION = 1
@@ -110,6 +110,24 @@ def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
     method = resize_method(masks, size)
     share = cv2.resize(masks.astype(np.float32), (size, size), interpolation=method)
     return (share > 0.5).astype(np.uint8)
+
+
+def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:
+    """Find the place of an X-ray in a square that keeps its shape, with black borders where it does not fill it.
+
+    Args:
+        height: of the X-ray, px or mm.
+        width: of the X-ray, in the same unit.
+        size: height and width of the square, px.
+        max_aspect: longer over shorter side up to which an X-ray is squashed to the whole square; 1 squashes none.
+
+    Returns:
+        Rows and columns of its place, in the middle of the square.
+    """
+    least = max(height, width) / max_aspect  # what a side measures at least, with its borders
+    rows, columns = (max(1, round(size * min(1, side / least))) for side in (height, width))
+    top, left = (size - rows) // 2, (size - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def resize_method(image: np.ndarray, size: int) -> int:
@@ -252,12 +270,11 @@ def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
         left: (height, width) uint8, {0, 1}, the mask on the viewer's left.
         right: (height, width) uint8, {0, 1}, the other.
     """
-    size = picture_size(case.image)
     for mask, path in ((left, case.left_mask), (right, case.right_mask)):
-        if mask.shape[::-1] != size:
+        if mask.shape != case.size:
             raise DatasetError(
                 f"The mask {path} has {mask.shape[1]} x {mask.shape[0]} px, its X-ray {case.image} has "
-                f"{size[0]} x {size[1]} px (width x height). Give both the same size."
+                f"{case.size[1]} x {case.size[0]} px (width x height). Give both the same size."
             )
     if np.nonzero(left.any(axis=0))[0].mean() > np.nonzero(right.any(axis=0))[0].mean():
         warnings.warn(
@@ -265,11 +282,6 @@ def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
             "left, the patient's right lung: exchange the names of the two folders if all cases say so.",
             stacklevel=3,
         )
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) of a picture in px. A PNG is not decoded for it."""
-    return png_size(path) or read_grey(path).shape[::-1]
 
 
 # --- all cases at once ---

@@ -2,7 +2,7 @@
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -117,8 +117,31 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     return np.stack(masks, axis=-1)
 
 
+def score_probabilities(
+    cases: Sequence[Case],
+    probabilities: Iterable[np.ndarray],
+    read: Callable[[Case], np.ndarray] = read_masks,
+) -> list[dict]:
+    """Score predictions against the masks of their cases, at the size of these; taught in notebook 9.
+
+    Args:
+        cases: N cases.
+        probabilities: N arrays (height, width, masks) float32 in [0, 1] of the whole X-ray, of any size.
+        read: gives the true masks of a case; another than `read_masks` where cases are scored many times, or changed.
+
+    Returns:
+        Rows of `score_case`.
+    """
+    rows = []
+    for case, answer in zip(tqdm(cases, "scoring", leave=False), probabilities):
+        true = read(case)
+        height, width = true.shape[:2]
+        rows += score_case(case, true, to_masks(answer, height, width), pixel_spacing(case, height, width))
+    return rows
+
+
 def evaluate(model: keras.Model, cases: Sequence[Case], images: np.ndarray) -> list[dict]:
-    """Predict each case and score it against its masks at the file's own size; taught in notebook 9.
+    """Predict each case and score it; taught in notebook 9.
 
     Args:
         model: from `load_model`.
@@ -128,10 +151,4 @@ def evaluate(model: keras.Model, cases: Sequence[Case], images: np.ndarray) -> l
     Returns:
         Rows of `score_case`.
     """
-    rows = []
-    for case, probabilities in zip(tqdm(cases, "scoring", leave=False), predict_probabilities(model, images)):
-        true = read_masks(case)
-        height, width = true.shape[:2]
-        predicted = to_masks(probabilities, height, width)
-        rows += score_case(case, true, predicted, pixel_spacing(case, height, width))
-    return rows
+    return score_probabilities(cases, predict_probabilities(model, images))

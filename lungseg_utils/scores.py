@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from lungseg_utils.cases import Case
+from lungseg_utils.files import write_whole
 
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
@@ -45,15 +46,25 @@ def iou(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def precision(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the predicted area that is right; taught in notebook 6. NaN when nothing was predicted."""
+    """Share of the predicted area that is right; taught in notebook 6.
+
+    Nothing predicted scores 0, and 1 where there is nothing to find.
+    """
     true, predicted = true > 0, predicted > 0
-    return float((true & predicted).sum() / predicted.sum()) if predicted.any() else float("nan")
+    if not predicted.any():
+        return float(not true.any())
+    return float((true & predicted).sum() / predicted.sum())
 
 
 def recall(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the true area that was found; taught in notebook 6. NaN when there is nothing to find."""
+    """Share of the true area that was found; taught in notebook 6.
+
+    Where there is nothing to find, nothing predicted scores 1 and anything else 0.
+    """
     true, predicted = true > 0, predicted > 0
-    return float((true & predicted).sum() / true.sum()) if true.any() else float("nan")
+    if not true.any():
+        return float(not predicted.any())
+    return float((true & predicted).sum() / true.sum())
 
 
 def outline(mask: np.ndarray) -> np.ndarray:
@@ -80,11 +91,12 @@ def outline_distances(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple
         spacing_mm: height and width of a pixel, mm.
 
     Returns:
-        (points of both,) in mm; empty when either mask is empty.
+        (points of both,) in mm. Where one mask alone is empty, nothing is further away: the diagonal of the picture
+        stands for all. Two empty masks agree: one 0.
     """
     a, b = outline(true) * spacing_mm, outline(predicted) * spacing_mm
     if len(a) == 0 or len(b) == 0:
-        return np.empty(0)
+        return np.array([0.0 if len(a) == len(b) else np.hypot(*np.multiply(true.shape, spacing_mm))])
     return np.concatenate([cKDTree(b).query(a)[0], cKDTree(a).query(b)[0]])
 
 
@@ -144,7 +156,7 @@ def score_case(
     """Score one X-ray: a row per lung, and one for both merged; taught in notebook 9.
 
     Args:
-        case: gives ID, finding, sex and age.
+        case: gives ID, patient, finding, sex and age.
         true: (height, width, 2), 0 and 1.
         predicted: (height, width, 2), or (height, width, 1) from a model that merges the lungs: then there is
             only the row for both.
@@ -154,68 +166,8 @@ def score_case(
     if predicted.shape[-1] == 2:
         pairs = {lung: (true[..., side], predicted[..., side]) for side, lung in enumerate(LUNGS[:2])}
     pairs["both"] = (true.max(axis=-1), predicted.max(axis=-1))
-    about = {"id": case.id, "finding": case.finding, "sex": case.sex, "age": case.age}
+    about = {name: getattr(case, name) for name in ("id", "patient", "finding", "sex", "age")}
     return [{**about, "lung": lung, **score_masks(*pair, spacing_mm)} for lung, pair in pairs.items()]
-
-
-def summarise(rows: Iterable[dict]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean, SD, median and worst of each measure over images, by lung, as notebook 9 reports them.
-
-    The standard deviation divides by one less than the number of images. Values that are NaN are left out, and
-    `n` counts the rest.
-    """
-    rows = list(rows)
-    result = {}
-    for lung in LUNGS:
-        chosen = [row for row in rows if row["lung"] == lung]
-        if not chosen:
-            continue
-        result[lung] = {}
-        for measure in MEASURES:
-            values = np.array([float(row[measure]) for row in chosen])
-            values = values[np.isfinite(values)]
-            if len(values) == 0:
-                continue
-            result[lung][measure] = {
-                "n": len(values),
-                "mean": float(values.mean()),
-                "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-                "median": float(np.median(values)),
-                "worst": float(values.max() if measure in SMALLER_IS_BETTER else values.min()),
-            }
-    return result
-
-
-def format_summary(summary: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A summary as a text table, one line per lung and measure."""
-    lines = [f"{'lung':15} {'measure':10} {'n':>3} {'mean':>8} {'SD':>8} {'median':>8} {'worst':>8}"]
-    for lung, measures in summary.items():
-        for measure, value in measures.items():
-            numbers = " ".join(f"{value[name]:8.4f}" for name in ("mean", "sd", "median", "worst"))
-            lines.append(f"{lung:15} {measure:10} {value['n']:3d} {numbers}")
-    return "\n".join(lines)
-
-
-def write_scores(rows: list[dict], path: Path) -> None:
-    """Write score rows as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def read_scores(path: Path) -> list[dict]:
-    """Read score rows from CSV, measures as numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{**row, **{name: float(row[name]) for name in MEASURES}} for row in csv.DictReader(file)]
-
-
-def read_rows(path: Path) -> list[dict]:
-    """Read rows from CSV: measures as numbers, fold, finding and age as whole numbers, `None` where not known."""
-    rows = read_scores(path)
-    return [
-        {**row, **{name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age")}} for row in rows
-    ]
 
 
 def bootstrap_interval(values: Sequence[float], patients: Sequence[str], seed: int = 0) -> tuple[float, float]:
@@ -249,29 +201,73 @@ def bootstrap_interval(values: Sequence[float], patients: Sequence[str], seed: i
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def spread(rows: Sequence[dict], measure: str) -> dict[str, float]:
-    """One measure of some rows of one lung: `n`, `mean`, `sd`, `median`, `worst`, and the interval `low` to `high`.
+def spread(rows: Iterable[dict], measure: str) -> dict[str, float]:
+    """One measure over images, the one summary of the course: rows of one lung, with their patients.
 
-    Values that are NaN are left out, and `n` counts the rest.
+    Returns:
+        `n` images with a value (NaN, where the size of a pixel is not known, is left out), how many of them were
+        `missed` (the prediction is empty, or shares no pixel with the truth), `mean`, `sd` (divided by n - 1), `median`, `p5` (one image in
+        twenty is worse: the 95th percentile of a distance), `worst`, and the 95 % interval of the mean over patients,
+        `low` to `high`. Of no value at all, `n` and `missed` alone.
     """
     known = [row for row in rows if np.isfinite(row[measure])]
     values = np.array([row[measure] for row in known])
+    count = {"n": len(values), "missed": sum(row["dice"] == 0 for row in known)}
+    if not known:
+        return count
+    bad = -1 if measure in SMALLER_IS_BETTER else 1
     low, high = bootstrap_interval(values, [row["patient"] for row in known])
-    return {
-        "n": len(values),
+    return count | {
         "mean": float(values.mean()),
         "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
         "median": float(np.median(values)),
-        "worst": float(values.max() if measure in SMALLER_IS_BETTER else values.min()),
+        "p5": float(np.percentile(values, 50 - 45 * bad)),
+        "worst": float(bad * (bad * values).min()),
         "low": low,
         "high": high,
     }
 
 
-def overall(rows: Sequence[dict]) -> dict[str, dict[str, float]]:
-    """`spread` of every measure, of both lungs merged."""
-    rows = [row for row in rows if row["lung"] == "both"]
-    return {measure: spread(rows, measure) for measure in MEASURES}
+def summarise(rows: Iterable[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """`spread` of each measure by lung, as notebook 9 reports them; what nothing is known of is left out."""
+    rows = list(rows)
+    result = {}
+    for lung in LUNGS:
+        chosen = [row for row in rows if row["lung"] == lung]
+        spreads = {measure: spread(chosen, measure) for measure in MEASURES} if chosen else {}
+        if spreads:
+            result[lung] = {measure: value for measure, value in spreads.items() if value["n"]}
+    return result
+
+
+def format_summary(summary: dict[str, dict[str, dict[str, float]]]) -> str:
+    """A summary as a text table, one line per lung and measure."""
+    lines = [f"{'lung':15} {'measure':10} {'n':>3} {'mean':>8} {'SD':>8} {'median':>8} {'p5':>8} {'worst':>8}"]
+    for lung, measures in summary.items():
+        for measure, value in measures.items():
+            numbers = " ".join(f"{value[name]:8.4f}" for name in ("mean", "sd", "median", "p5", "worst"))
+            lines.append(f"{lung:15} {measure:10} {value['n']:3d} {numbers}")
+        if missed := measures["dice"]["missed"]:
+            lines.append(f"{lung:15} missed altogether in {missed} of {measures['dice']['n']} images")
+    return "\n".join(lines)
+
+
+def write_scores(rows: list[dict], path: Path) -> None:
+    """Write score rows as CSV, whole or not at all."""
+    with write_whole(path) as draft, open(draft, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_scores(path: Path) -> list[dict]:
+    """Read score rows from CSV: measures as numbers, fold, finding and age as whole numbers, None where not known."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row |= {name: float(row[name]) for name in MEASURES if name in row}
+        row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
+    return rows
 
 
 def groups(rows: Sequence[dict]) -> dict[str, list[dict]]:

@@ -7,7 +7,7 @@ from lungseg_utils import figures
 from lungseg_utils.files import read_json
 from lungseg_utils.kept import FOLDER, kept
 from lungseg_utils.recipes import SHIPPED_WEIGHTS
-from lungseg_utils.scores import FAILURE, failures, groups, overall, spread
+from lungseg_utils.scores import FAILURE, failures, groups, spread, summarise
 
 
 def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
@@ -95,7 +95,7 @@ def crossval_table() -> str:
     lines = []
     for name in ("best", "laptop"):
         rows, folds = kept(f"crossval-{name}.csv"), kept(f"crossval-{name}.json")["folds"]
-        both = overall(rows)
+        both = summarise(rows)["both"]
         dice, seconds = both["dice"], [fold["seconds"] for fold in folds]
         lines.append(
             [

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
-from lungseg_utils.images import read_grey
+from lungseg_utils.images import letterbox, read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
 
@@ -80,12 +80,10 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
     """
     _check_model(model)
     size, (height, width) = model.input_shape[1], xray.image.shape
-    least = max(height, width) / MAX_ASPECT  # px: what a side measures at least, with its borders
-    rows, columns = (max(1, round(size * min(1, side / least))) for side in (height, width))
-    top, left = (size - rows) // 2, (size - columns) // 2
-    place = np.s_[top : top + rows, left : left + columns]
-    method = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR  # as images.resize_image
+    place = letterbox(height, width, size, MAX_ASPECT)
     square = np.zeros((size, size), np.uint8)
+    rows, columns = square[place].shape
+    method = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR  # as images.resize_image
     square[place] = cv2.resize(xray.image, (columns, rows), interpolation=method)
     return to_masks(predict_probabilities(model, square[np.newaxis])[0][place], height, width)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lungseg_utils.files import read_json
 from lungseg_utils.recipes import SHIPPED_WEIGHTS
-from lungseg_utils.scores import read_rows
+from lungseg_utils.scores import read_scores
 
 FOLDER = Path(__file__).parent
 SHIPPED = SHIPPED_WEIGHTS.parent  # the figures of the shipped model lie beside it
@@ -18,4 +18,4 @@ def kept(name: str) -> dict | list[dict]:
             shipped model.
     """
     path = (SHIPPED if name == "scores.json" else FOLDER) / name
-    return read_rows(path) if path.suffix == ".csv" else read_json(path)
+    return read_scores(path) if path.suffix == ".csv" else read_json(path)

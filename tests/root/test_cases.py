@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shared import write_png, write_set
 
-from lungseg_utils.cases import DatasetError, find_cases, original_sizes, pixel_spacing
+from lungseg_utils.cases import DatasetError, find_cases, pixel_spacing
 
 LEFT, RIGHT = "ManualMask/leftMask", "ManualMask/rightMask"
 
@@ -239,9 +239,7 @@ def test_sizes_stand_in_the_folder_or_beside_it(tiny_set, place):
     table.write_bytes(
         "\ufeffid,original_width_px,original_height_px\r\nTINY_0001_1,4892,4020\r\n".encode()  # as Excel does
     )
-    assert original_sizes(tiny_set) == {"TINY_0001_1": (4892, 4020)}
     cases = by_id(tiny_set)
-    assert cases["TINY_0001_1"].original_size == (4892, 4020)
     rows, columns = pixel_spacing(cases["TINY_0001_1"], height=64, width=80)
     assert rows == pytest.approx(4020 * 0.0875 / 64)
     assert columns == pytest.approx(4892 * 0.0875 / 80)
@@ -252,7 +250,7 @@ def test_sizes_in_the_folder_go_before_those_beside_it(tiny_set):
     head = "id,original_width_px,original_height_px\n"
     (tiny_set / "original_sizes.csv").write_text(head + "TINY_0001_1,100,200\n")
     (tiny_set.parent / "original_sizes.csv").write_text(head + "TINY_0001_1,1,1\n")
-    assert original_sizes(tiny_set) == {"TINY_0001_1": (100, 200)}
+    assert by_id(tiny_set)["TINY_0001_1"].spacing_mm == pytest.approx((200 * 0.0875 / 64, 100 * 0.0875 / 80))
 
 
 @pytest.mark.parametrize("row", ["a,b,c", "id,original_width_px,original_height_px\nx,12", "id,width,height\nx,1,2"])
@@ -266,16 +264,49 @@ def test_a_table_of_sizes_that_cannot_be_used(tiny_set, row):
 def test_pictures_of_the_official_size_have_the_official_spacing(tiny_set, height, width):
     write_png(tiny_set / "CXR_png/TINY_0001_1.png", np.zeros((height, width), np.uint8))
     case = by_id(tiny_set)["TINY_0001_1"]
-    assert case.original_size == (width, height)
+    assert case.size == (height, width)
     assert pixel_spacing(case, height, width) == pytest.approx((0.0875, 0.0875))
     assert pixel_spacing(case, height / 2, width / 4) == pytest.approx((0.175, 0.35))
 
 
 def test_spacing_of_the_real_set(montgomery):
     cases = find_cases(montgomery)
-    assert {case.original_size for case in cases} == {(4020, 4892), (4892, 4020)}
+    plates = {tuple(round(side * mm, 2) for side, mm in zip(case.size, case.spacing_mm)) for case in cases}
+    assert plates == {(351.75, 428.05), (428.05, 351.75)}
     spacing = pixel_spacing(cases[0], 512, 512)
     assert spacing == pytest.approx((4020 * 0.0875 / 512, 4892 * 0.0875 / 512))
+
+
+TABLE = """ID;Patient;finding;SEX;age;row_mm;column_mm
+tiny_0001_1;Ann;0;m;7;0.14;0.15
+TINY_0002_0;Ann;;;;;
+TINY_0009_0;Bob;1;F;40;0.2;0.2
+"""
+
+
+def test_a_table_says_what_is_known_without_any_habit_of_the_montgomery_set(tiny_set):
+    (tiny_set / "cases.csv").write_bytes(("\ufeff" + TABLE.replace("\n", "\r\n")).encode())  # as Excel writes it
+    (tiny_set / "original_sizes.csv").write_text(
+        "id,original_width_px,original_height_px\nTINY_0001_1,80,64\nTINY_0002_0,80,64\n"
+    )
+    first, second, third = find_cases(tiny_set)[:3]
+    assert (first.patient, first.finding, first.sex, first.age) == ("Ann", 0, "M", 7)
+    assert first.spacing_mm == (0.14, 0.15), "the table goes before the sizes"
+    assert pixel_spacing(first, 32, 20) == pytest.approx((0.28, 0.6))
+    assert (second.patient, second.finding, second.sex, second.age) == ("Ann", 0, "F", 22), "empty cells: as before"
+    assert second.spacing_mm == (0.0875, 0.0875)
+    assert third.patient == third.id and third.spacing_mm is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["TINY_0001_1,2,F,3,1,1", "TINY_0001_1,,X,3,1,1", "TINY_0001_1,,,3 y,1,1", "TINY_0001_1,,,,1,", ",1,F,3,1,1"]
+    + ["TINY_0001_1,,,,-1,1", "TINY_0001_1,,,,nan,1", "OTHER,1,F,3,1,1"],
+)
+def test_a_table_that_cannot_be_right_is_named(tiny_set, row):
+    (tiny_set / "cases.csv").write_text(f"id,finding,sex,age,row_mm,column_mm\n{row}\n")
+    with pytest.raises(DatasetError, match="cases.csv (cannot be used|names none)"):
+        find_cases(tiny_set)
 
 
 def test_a_case_cannot_be_changed(tiny_set):

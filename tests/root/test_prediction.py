@@ -280,7 +280,7 @@ def test_evaluate_measures_at_the_size_of_the_file(tiny):
 
 def test_evaluate_in_millimetres(tiny_set, tiny):
     cases, arrays = tiny
-    assert cases[0].original_size is None
+    assert cases[0].spacing_mm is None
     lines = "".join(f"{case.id},800,640\n" for case in cases)  # ten times smaller than the original
     (tiny_set / "original_sizes.csv").write_text(f"id,original_width_px,original_height_px\n{lines}")
     cases = find_cases(tiny_set)
@@ -305,7 +305,7 @@ def test_evaluate_of_swapped_lungs_and_of_nothing(tiny):
     swapped = prediction.evaluate(Oracle(arrays.masks[..., ::-1].astype("float32")), cases, arrays.images)
     assert swapped[0]["dice"] == 0 and swapped[2]["dice"] > 0.9
     nothing = prediction.evaluate(Oracle(np.zeros_like(arrays.masks, "float32")), cases, arrays.images)
-    assert all(row["dice"] == 0 and row["recall"] == 0 and np.isnan(row["precision"]) for row in nothing)
+    assert all(row["dice"] == 0 and row["recall"] == 0 and row["precision"] == 0 for row in nothing)
     assert scores.summarise(nothing)["both"]["dice"]["n"] == len(cases)
 
 

@@ -159,15 +159,23 @@ def test_one_stray_pixel():
 # Empty masks
 
 
-def test_empty_masks():
-    nan = pytest.approx(math.nan, nan_ok=True)
-    nothing = dict(assd_mm=nan, hd95_mm=nan, nsd=nan)
-    both = scores.score_masks(EMPTY, EMPTY, (1.0, 1.0))
-    assert both == dict(dice=1, iou=1, precision=nan, recall=nan, **nothing)
-    truth = scores.score_masks(EMPTY, TRUE, (1.0, 1.0))
-    assert truth == dict(dice=0, iou=0, precision=0, recall=nan, **nothing)
-    prediction = scores.score_masks(TRUE, EMPTY, (1.0, 1.0))
-    assert prediction == dict(dice=0, iou=0, precision=nan, recall=0, **nothing)
+def test_empty_masks_count():
+    far = dict(assd_mm=math.hypot(4 * 3, 4 * 4), hd95_mm=20, nsd=0)  # nothing is further away than the diagonal
+    near = dict(assd_mm=0, hd95_mm=0, nsd=1)
+    spacing = (3.0, 4.0)
+    assert scores.score_masks(EMPTY, EMPTY, spacing) == dict(dice=1, iou=1, precision=1, recall=1, **near)
+    assert scores.score_masks(EMPTY, TRUE, spacing) == dict(dice=0, iou=0, precision=0, recall=0, **far)
+    assert scores.score_masks(TRUE, EMPTY, spacing) == dict(dice=0, iou=0, precision=0, recall=0, **far)
+
+
+def test_an_empty_prediction_makes_every_mean_worse():
+    good, bad = (scores.score_masks(TRUE, predicted, (1.0, 1.0)) for predicted in (PREDICTED, EMPTY))
+    rows = [{"patient": str(n), "lung": "both", **row} for n, row in enumerate((good, bad))]
+    summary = scores.summarise(rows)["both"]
+    for measure in scores.MEASURES:
+        assert (summary[measure]["n"], summary[measure]["missed"]) == (2, 1)
+        assert summary[measure]["worst"] == bad[measure] != good[measure]
+    assert "missed altogether in 1 of 2 images" in scores.format_summary({"both": summary})
 
 
 def test_no_distances_without_a_pixel_size():
@@ -190,7 +198,7 @@ def test_a_row_per_lung_and_one_for_both(case):
     assert [row["lung"] for row in rows] == ["viewer's left", "viewer's right", "both"]
     assert [row["id"] for row in rows] == [case.id] * 3
     assert [row["dice"] for row in rows] == [0.6, 0, scores.dice(true.max(-1), PREDICTED)]
-    assert set(scores.MEASURES) | {"id", "lung", "finding", "sex", "age"} == set(rows[0])
+    assert set(scores.MEASURES) | {"id", "patient", "lung", "finding", "sex", "age"} == set(rows[0])
 
 
 def test_only_both_for_a_model_that_merges(case):
@@ -203,29 +211,37 @@ def rows_of(lung: str = "both", **measures) -> list[dict]:
     """Rows with the given values; measures that are not given are NaN."""
     count = len(next(iter(measures.values())))
     return [
-        {"id": f"C{i}", "lung": lung, **{m: measures.get(m, [math.nan] * count)[i] for m in scores.MEASURES}}
+        {
+            "id": f"C{i}",
+            "patient": f"P{i}",
+            "lung": lung,
+            **{m: measures.get(m, [math.nan] * count)[i] for m in scores.MEASURES},
+        }
         for i in range(count)
     ]
 
 
 def test_summary_and_the_direction_of_worst():
-    summary = scores.summarise(rows_of(dice=[0.8, 0.9, 1.0], hd95_mm=[2.0, 4.0, 9.0]))
+    values = np.linspace(0, 1, 21)
+    summary = scores.summarise(rows_of(dice=values.tolist(), hd95_mm=(10 * values).tolist()))
     assert list(summary) == ["both"]
     dice, hd95 = summary["both"]["dice"], summary["both"]["hd95_mm"]
-    expected = dict(n=3, mean=0.9, sd=0.1, median=0.9, worst=0.8)
-    assert dice == pytest.approx(expected)
-    assert hd95 == pytest.approx(dict(n=3, mean=5.0, sd=np.std([2, 4, 9], ddof=1), median=4.0, worst=9.0))
+    expected = dict(n=21, missed=1, mean=0.5, sd=values.std(ddof=1), median=0.5, p5=0.05, worst=0.0)
+    assert {name: dice[name] for name in expected} == pytest.approx(expected)
+    expected |= dict(mean=5.0, sd=10 * values.std(ddof=1), median=5.0, p5=9.5, worst=10.0)
+    assert {name: hd95[name] for name in expected} == pytest.approx(expected)
+    assert dice["low"] < dice["mean"] < dice["high"]
 
 
-def test_summary_leaves_out_nan_and_counts_the_rest():
-    summary = scores.summarise(rows_of(dice=[0.0, 0.9, 0.7], assd_mm=[math.nan, 1.0, 2.0]))["both"]
-    assert summary["assd_mm"] == pytest.approx(dict(n=2, mean=1.5, sd=math.sqrt(0.5), median=1.5, worst=2.0))
-    assert summary["dice"]["n"] == 3
+def test_summary_leaves_out_what_is_not_known_and_counts_the_rest():
+    summary = scores.summarise(rows_of(dice=[0.1, 0.9, 0.7], assd_mm=[math.nan, 1.0, 2.0]))["both"]
+    assert (summary["assd_mm"]["n"], summary["assd_mm"]["mean"], summary["dice"]["n"]) == (2, 1.5, 3)
     assert "hd95_mm" not in summary  # nothing to summarise
 
 
 def test_summary_of_one_image():
-    assert scores.summarise(rows_of(dice=[0.9]))["both"]["dice"] == dict(n=1, mean=0.9, sd=0.0, median=0.9, worst=0.9)
+    same = dict.fromkeys(("mean", "median", "p5", "worst", "low", "high"), 0.9)
+    assert scores.summarise(rows_of(dice=[0.9]))["both"]["dice"] == dict(n=1, missed=0, sd=0.0, **same)
 
 
 def test_summary_keeps_the_lungs_apart():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lungseg_utils import scores
 from lungseg_utils.scores import MEASURES, write_scores
 
 
@@ -40,14 +41,6 @@ def test_same_seed_same_interval():
     assert scores.bootstrap_interval(values, patients) == scores.bootstrap_interval(values, patients)
 
 
-def test_spread_leaves_out_what_is_not_known():
-    rows = [row(1, 0.9), row(2, 0.8), row(3, float("nan"))]
-    assert scores.spread(rows, "dice")["n"] == 2
-    assert scores.spread(rows, "dice")["worst"] == 0.8
-    far = [{**row(1, 0.9), "hd95_mm": 3.0}, {**row(2, 0.9), "hd95_mm": 8.0}]
-    assert scores.spread(far, "hd95_mm")["worst"] == 8.0
-
-
 def test_groups():
     rows = [row(1, 0.9), row(2, 0.8, finding=1, sex="M", age=19), row(3, 0.7, finding=None, sex=None, age=None)]
     names = {name: [each["id"] for each in part] for name, part in scores.groups(rows).items()}
@@ -74,17 +67,4 @@ def test_failures_are_named_worst_first():
 def test_rows_come_back_from_the_file_as_they_were(tmp_path):
     rows = [row(1, 0.9), row(2, 0.8, finding=None, age=None)]
     write_scores(rows, tmp_path / "rows.csv")
-    assert scores.read_rows(tmp_path / "rows.csv") == rows
-
-
-def test_table_has_a_line_for_all_and_for_each_group():
-    lines = scores.group_table([row(number, 0.9 + number / 100) for number in range(5)]).splitlines()
-    assert [line.split("|")[1].strip() for line in lines] == [
-        "X-rays",
-        "---",
-        "all",
-        "without a finding",
-        "women",
-        "20 to 39",
-    ]
-    assert lines[2].split("|")[2:4] == [" 5 ", " 0.9200 ± 0.0158 "]
+    assert scores.read_scores(tmp_path / "rows.csv") == rows

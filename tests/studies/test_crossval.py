@@ -61,7 +61,7 @@ def test_every_xray_is_scored_once_by_a_model_that_has_not_seen_its_patient(vali
 
 def test_rows_are_kept_with_all_that_is_known(validated):
     rows, home = validated
-    kept = scores.read_rows(home / "kept" / "crossval-tiny.csv")
+    kept = scores.read_scores(home / "kept" / "crossval-tiny.csv")
     assert known(kept) == known(rows)
     row = next(row for row in kept if row["id"] == "TINY_0003_1")
     assert (row["patient"], row["finding"], row["sex"], row["age"]) == ("TINY_0002_0", 1, "M", 23)
@@ -267,26 +267,26 @@ def test_too_few_patients(tmp_path):
 
 
 def kept(name: str) -> list[dict]:
-    return scores.read_rows(crossval.MEASURED / f"crossval-{name}.csv")
+    return scores.read_scores(FOLDER / f"crossval-{name}.csv")
 
 
 @pytest.mark.parametrize(("name", "least_mean", "minutes"), [("best", 0.978, 15), ("laptop", 0.97, 4)])
 def test_kept_figures_reach_what_the_course_promises(name, least_mean, minutes):
-    values = scores.overall(kept(name))
+    values = scores.summarise(kept(name))["both"]
     assert values["dice"]["n"] == 138 and values["dice"]["mean"] >= least_mean
     assert values["dice"]["low"] < values["dice"]["mean"] < values["dice"]["high"]
-    folds = pretraining.read_json(crossval.MEASURED / f"crossval-{name}.json")["folds"]
+    folds = pretraining.read_json(FOLDER / f"crossval-{name}.json")["folds"]
     assert max(fold["seconds"] for fold in folds) <= 60 * minutes
 
 
 def test_the_best_recipe_has_no_disaster_and_is_near_in_millimetres():
-    values = scores.overall(kept("best"))
+    values = scores.summarise(kept("best"))["both"]
     assert values["dice"]["worst"] >= 0.9 and values["assd_mm"]["mean"] <= 1.5
 
 
 @pytest.mark.parametrize("name", ["best", "laptop"])
 def test_kept_figures_belong_to_the_recipe_of_today(name):
-    about = pretraining.read_json(crossval.MEASURED / f"crossval-{name}.json")
+    about = pretraining.read_json(FOLDER / f"crossval-{name}.json")
     assert about["recipe"] == json.loads(json.dumps(dataclasses.asdict(RECIPES[name])))
 
 
@@ -306,7 +306,7 @@ def test_ten_real_xrays_are_nearly_enough_after_drawings():
 
 
 def test_what_is_kept_holds_figures_and_no_pictures():
-    for path in crossval.MEASURED.iterdir():
+    for path in FOLDER.iterdir():
         assert path.suffix in {".csv", ".json"} and path.stat().st_size < 200_000
         if path.suffix == ".csv":
             with open(path, newline="", encoding="utf-8") as file:
