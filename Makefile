@@ -4,6 +4,7 @@
 # make test        run every check and test, the notebooks included
 # make test-colab  run the notebooks on the versions that Colab has
 # make notebooks   make every .ipynb anew from its .py, executed
+# make measure     the kept figures anew: hours   (DATA=/path/to/MontgomerySet)
 # make report      the tables of README.md and RESULTS.md, and notebook 9, from the kept figures
 # make assignments student copies and solutions of the assignments, from their masters
 # make grade       mark students' notebooks   (SUBMISSIONS=/path/to/folder, DUE="2026-11-30 23:59+01:00")
@@ -18,8 +19,7 @@ RUN    := $(VENV)/bin/python
 PIP    := -m pip install --quiet --disable-pip-version-check
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
 
-.PHONY: setup course lab quick style types test test-colab notebooks report assignments grade results measure \
-        constraints clean
+.PHONY: setup course lab quick style types test test-colab notebooks measure report assignments grade constraints clean
 
 setup: $(VENV)/.installed
 
@@ -66,9 +66,17 @@ test-colab: .venv-colab/.installed
 notebooks: setup
 	$(RUN) notebooks/build.py notebooks
 
+# An interrupted run goes on where it was.
+measure: setup
+	$(RUN) -m studies course --data "$(DATA)"
+	$(RUN) -m studies crossval --data "$(DATA)" --recipe best --to lungseg_utils/kept
+	$(RUN) -m studies crossval --data "$(DATA)" --recipe laptop --to lungseg_utils/kept
+	$(RUN) -m studies curve --data "$(DATA)" --to lungseg_utils/kept
+	$(RUN) -m studies choices --data "$(DATA)" --to lungseg_utils/kept
+	$(RUN) -m studies speed --to lungseg_utils/kept
+
 report: setup
 	$(RUN) -m studies tables
-	$(RUN) notebooks/build.py pages
 	$(RUN) notebooks/build.py notebooks 09
 
 assignments: $(VENV)/.grading

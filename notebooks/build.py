@@ -1,8 +1,7 @@
-"""Make the notebooks from their sources, and the lists of them in the README.
+"""Make the notebooks from their sources. (`python -m studies tables` makes the lists of them in README.md.)
 
 python notebooks/build.py notebooks            every NN_name.ipynb from its NN_name.py, executed; assignments too
 python notebooks/build.py notebooks 03 a4      only these
-python notebooks/build.py readme               picture and badges of the README
 """
 
 import argparse
@@ -19,7 +18,6 @@ import nbformat
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
-RESULTS = FOLDER / "results"
 TIME = "**Time on two cores:**"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 
@@ -112,83 +110,13 @@ def build_notebooks(numbers: list[str]) -> None:
             print(f"{source.stem}: {seconds:.0f} s", flush=True)
 
 
-def badges() -> str:
-    """The README's list of notebooks with their badges."""
-    lines = ["| | notebook | open |", "|---|---|---|"]
-    for path in sorted(FOLDER.glob("0[1-9]_*.py")):
-        title = re.search(r"^# # \d · (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
-        lines.append(
-            f"| {int(path.name[:2])} | [{title}](notebooks/{path.stem}.ipynb) | {BADGE}({colab_link(path.stem)}) |"
-        )
-    return "\n".join(lines)
-
-
-def assignments_table(folder: str) -> str:
-    """A list of the assignments with their badges.
-
-    Args:
-        folder: where they lie, as seen from the page; ends with a slash.
-    """
-    lines = ["| | assignment | after notebooks | time | teacher's page | open |", "|---|---|---|---|---|---|"]
-    for path in sorted((FOLDER / "assignments").glob("a[1-9]_*.py")):
-        text = path.read_text(encoding="utf-8")
-        title = re.search(r"^# # Assignment \d · (.*)$", text, re.MULTILINE)[1]
-        time = re.search(r"^# \*\*Time:\*\* (.*)$", text, re.MULTILINE)[1].rstrip(".")
-        after = re.search(r"^# \*\*Needs:\*\* notebooks? ([\d, toand]*\d)", text, re.MULTILINE)[1]
-        lines.append(
-            f"| {path.stem[1]} | [{title}]({folder}student/{path.stem}.ipynb) | {after} | {time} "
-            f"| [marks, rubric, mistakes]({folder}{path.stem}.md) | {BADGE}({colab_link(path.stem)}) |"
-        )
-    return "\n".join(lines)
-
-
-def fill(text: str, mark: str, content: str) -> str:
-    """Replace what stands between `<!-- mark -->` and `<!-- /mark -->`."""
-    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    head, rest = text.split(start)
-    return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
-
-
-def draw_picture() -> None:
-    """The README's picture: a drawn X-ray, and its outlines."""
-    from lungseg_utils import figures
-    from lungseg_utils.drawing import draw_phantom
-
-    phantom = draw_phantom(seed=7, size=512)
-    figure, axes = figures.new_figure(1, 2)
-    for place in axes[0]:
-        figures.draw_xray(place, phantom.image)
-    figures.draw_outlines(axes[0, 1], phantom.masks)
-    RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / "drawn_xray.png", dpi=100)
-
-
-def readme(text: str) -> str:
-    """The README with address, badges and tables made anew."""
-    text = re.sub(r"git clone \S+", f"git clone {repository()}", text)
-    tables = {
-        "badges": badges,
-        "assignments": lambda: assignments_table("notebooks/assignments/"),
-    }
-    for mark, table in tables.items():
-        text = fill(text, mark, table())
-    return text
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["notebooks", "readme"])
-    parser.add_argument("numbers", nargs="*", help="with `notebooks`: only these, for example 03 a4")
+    parser.add_argument("what", choices=["notebooks"])
+    parser.add_argument("numbers", nargs="*", help="only these, for example 03 a4")
     options = parser.parse_args()
-    if options.what == "notebooks":
-        build_notebooks(options.numbers)
-    if options.what == "readme":
-        draw_picture()
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
-    guide = FOLDER / "assignments" / "README.md"
-    guide.write_text(fill(guide.read_text(encoding="utf-8"), "assignments", assignments_table("")), encoding="utf-8")
+    build_notebooks(options.numbers)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from pathlib import Path
 from lungseg_utils import course
 from lungseg_utils.cases import find_cases
 from lungseg_utils.recipes import LAPTOP, RECIPES, find_recipe
-from studies import provenance
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -81,12 +80,10 @@ def keep_figures(command: argparse.ArgumentParser) -> None:
 
 
 def write_tables(options: argparse.Namespace) -> None:
-    """Write the tables of README.md and RESULTS.md, and the picture of what training costs, from kept figures."""
+    """Write the tables of README.md, RESULTS.md and the other pages, and their pictures, from kept figures."""
     from studies import tables
 
-    for page in ("README.md", "RESULTS.md"):
-        tables.write_tables(provenance.ROOT / page)
-    tables.draw_cost()
+    tables.write_tables()
 
 
 def run_course(options: argparse.Namespace) -> None:

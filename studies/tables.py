@@ -1,17 +1,24 @@
-"""The tables of RESULTS.md and of the model card, as Markdown, from kept figures alone."""
+"""What stands between marks in README.md and the other pages: tables, from kept figures and notebooks alone."""
 
+import posixpath
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils import figures
+from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.files import read_json
 from lungseg_utils.kept import FOLDER, kept
 from lungseg_utils.recipes import SHIPPED_WEIGHTS
 from lungseg_utils.scores import FAILURE, failures, groups, spread, summarise
 
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "notebooks" / "results"
+BADGE = r"(\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\))"  # `notebooks/build.py` writes its address
+
 
 def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    """A table for the README."""
+    """A table in Markdown."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
@@ -39,59 +46,66 @@ def group_table(rows: Sequence[dict]) -> str:
 
 
 def results_table() -> str:
-    """The README's table, from the kept figures alone."""
-    lines = [
-        "| data set | recipe | images train / val / test | nine notebooks | memory | hard Dice, mean ± SD "
-        "| median | worst | IoU | ASSD, mm | HD95, mm |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    """The table of the whole course, run on both data sets."""
+    lines = []
     for path in sorted(FOLDER.glob("course-*.json")):
         run = read_json(path)
         both = run["scores"]["both"]
         dice = both["dice"]
         lines.append(
-            f"| {run['data']} | {run['recipe']} | {' / '.join(str(n) for n in run['images'].values())} "
-            f"| {run['total_seconds'] / 60:.1f} min | {run['peak_memory_gb']:.1f} GB "
-            f"| {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['median']:.4f} | {dice['worst']:.4f} "
-            f"| {both['iou']['mean']:.4f} | {both['assd_mm']['mean']:.2f} | {both['hd95_mm']['mean']:.2f} |"
+            [
+                run["data"],
+                run["recipe"],
+                " / ".join(str(count) for count in run["images"].values()),
+                f"{run['total_seconds'] / 60:.1f} min",
+                f"{run['peak_memory_gb']:.1f} GB",
+                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                f"{dice['median']:.4f}",
+                f"{dice['worst']:.4f}",
+                f"{both['iou']['mean']:.4f}",
+                f"{both['assd_mm']['mean']:.2f}",
+                f"{both['hd95_mm']['mean']:.2f}",
+            ]
         )
-    return "\n".join(lines)
+    head = ["data set", "recipe", "images train / val / test", "nine notebooks", "memory", "hard Dice, mean ± SD"]
+    return markdown_table(head + ["median", "worst", "IoU", "ASSD, mm", "HD95, mm"], lines)
 
 
 def unseen_table() -> str:
-    """The README's table of models that were trained on drawings alone, on real X-rays."""
-    shipped = read_json(SHIPPED_WEIGHTS.with_name("scores.json"))
-    student = kept("course-phantom-laptop.json")
-    lines = [
-        "| model | real X-rays | n | hard Dice, mean ± SD | median | 5th percentile | worst | ASSD, mm | HD95, mm |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, scored in (("shipped", shipped["real"]), ("notebook 8, `laptop`", student["unseen"])):
+    """The table of models that were trained on drawings alone, on real X-rays."""
+    shipped = read_json(SHIPPED_WEIGHTS.with_name("scores.json"))["real"]
+    student = kept("course-phantom-laptop.json")["unseen"]
+    lines = []
+    for name, scored in (("shipped", shipped), ("notebook 8, `laptop`", student)):
         for group in ("all", "development", "held out"):
             both = scored["groups"][group]["both"]
             dice = both["dice"]
             lines.append(
-                f"| {name} | {group} | {dice['n']} | {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['median']:.4f} "
-                f"| {dice['p5']:.4f} | {dice['worst']:.4f} | {both['assd_mm']['mean']:.2f} "
-                f"| {both['hd95_mm']['mean']:.2f} |"
+                [
+                    name,
+                    group,
+                    dice["n"],
+                    f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
+                    *(f"{dice[key]:.4f}" for key in ("median", "p5", "worst")),
+                    *(f"{both[key]['mean']:.2f}" for key in ("assd_mm", "hd95_mm")),
+                ]
             )
-    return "\n".join(lines)
+    head = ["model", "real X-rays", "n", "hard Dice, mean ± SD", "median", "5th percentile", "worst"]
+    return markdown_table(head + ["ASSD, mm", "HD95, mm"], lines)
 
 
 def parts_table() -> str:
-    """The README's table of what each part of the drawing is worth."""
-    rows = kept("parts.json")["rows"]
-    lines = ["| drawings | hard Dice, mean ± SD | 5th percentile | worst |", "|---|---|---|---|"]
-    for row in sorted(rows, key=lambda row: -row["held out"]["mean"]):
-        dice = row["held out"]
-        lines.append(
-            f"| {row['name']} | {dice['mean']:.4f} ± {dice['sd']:.4f} | {dice['p5']:.4f} | {dice['worst']:.4f} |"
-        )
-    return "\n".join(lines)
+    """The table of what each part of the drawing is worth."""
+    rows = [(row["name"], row["held out"]) for row in kept("parts.json")["rows"]]
+    lines = [
+        [name, f"{dice['mean']:.4f} ± {dice['sd']:.4f}", f"{dice['p5']:.4f}", f"{dice['worst']:.4f}"]
+        for name, dice in sorted(rows, key=lambda row: -row[1]["mean"])
+    ]
+    return markdown_table(["drawings", "hard Dice, mean ± SD", "5th percentile", "worst"], lines)
 
 
 def crossval_table() -> str:
-    """The README's table of cross-validated recipes."""
+    """The table of cross-validated recipes."""
     lines = []
     for name in ("best", "laptop"):
         rows, folds = kept(f"crossval-{name}.csv"), kept(f"crossval-{name}.json")["folds"]
@@ -117,7 +131,7 @@ def crossval_table() -> str:
 
 
 def groups_table() -> str:
-    """The README's table of groups, and its list of failures."""
+    """The table of groups, and its list of failures."""
     rows = kept("crossval-best.csv")
     failed = [f"{row['id']} ({row['dice']:.3f}, fold {row['fold']})" for row in failures(rows)]
     text = f"Dice below {FAILURE}: {', '.join(failed)}." if failed else f"No Dice below {FAILURE}."
@@ -125,7 +139,7 @@ def groups_table() -> str:
 
 
 def curve_table() -> str:
-    """The README's table of real X-rays needed."""
+    """The table of real X-rays needed."""
     rows = kept("curve.json")["rows"]
     lines = []
     for count in sorted({row["images"] for row in rows}):
@@ -138,7 +152,7 @@ def curve_table() -> str:
 
 
 def choices_table() -> str:
-    """The README's table of what the article's choices cost."""
+    """The table of what the article's choices cost."""
     lines = []
     for row in kept("choices.json")["rows"]:
         dice, change = row["dice"], row["difference"]
@@ -158,7 +172,7 @@ def choices_table() -> str:
 
 
 def speed_table() -> str:
-    """The README's table of what training costs, and the machine that it was measured on."""
+    """The table of what training costs, and the machine that it was measured on."""
     speed = kept("speed.json")
     chip, peak = speed["processor"], speed["peak"]
     lines = []
@@ -187,7 +201,7 @@ def speed_table() -> str:
 
 
 def draw_cost() -> None:
-    """The README's picture of how the cost of training grows."""
+    """The picture of how the cost of training grows."""
     growth = kept("speed.json")["growth"]
     figure, axes = figures.new_figure(1, 3, width=2.8, height=2.8)
     for axis, rows, key, value, label in (
@@ -198,17 +212,63 @@ def draw_cost() -> None:
         axis.plot([row[key] for row in rows], [row[value] for row in rows], "o-", color="black")
         axis.set(xlabel=label, ylabel="ms per image" if value == "ms" else "seconds per epoch", ylim=(0, None))
         axis.set_xticks([row[key] for row in rows])
-    figure.savefig(Path(__file__).resolve().parents[1] / "notebooks" / "results" / "cost.png", dpi=100)
+    figure.savefig(PICTURES / "cost.png", dpi=100)
 
 
-def fill(text: str, mark: str, content: str) -> str:
-    """Replace what stands between `<!-- mark -->` and `<!-- /mark -->`."""
-    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    head, rest = text.split(start)
-    return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
+def draw_picture() -> None:
+    """The README's picture: a drawn X-ray, and its outlines."""
+    phantom = draw_phantom(seed=7, size=512)
+    figure, axes = figures.new_figure(1, 2)
+    for place in axes[0]:
+        figures.draw_xray(place, phantom.image)
+    figures.draw_outlines(axes[0, 1], phantom.masks)
+    figure.savefig(PICTURES / "drawn_xray.png", dpi=100)
+
+
+def score_line() -> str:
+    """The README's one score."""
+    dice = overall(kept("crossval-best.csv"))["dice"]
+    return (
+        f"**The score: Dice {dice['mean']:.3f}** (95 % interval {dice['low']:.3f} to {dice['high']:.3f}), on "
+        f"{dice['n']} real X-rays of patients that the model had not seen.\nFive-fold cross-validation of recipe "
+        "`best`, hard masks, each X-ray by itself; labels of the Montgomery set."
+    )
+
+
+def found_in(path: Path, pattern: str) -> str:
+    """What a pattern's group matches in the source of a notebook."""
+    found = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise ValueError(f"{path} has no line like {pattern}")
+    return found[1]
+
+
+def badges() -> str:
+    """The README's list of notebooks, with the badge of each."""
+    rows = []
+    for path in sorted((ROOT / "notebooks").glob("0[1-9]_*.py")):
+        title, badge = found_in(path, r"^# # \d · (.*)$"), found_in(path, BADGE)
+        rows.append([int(path.name[:2]), f"[{title}](notebooks/{path.stem}.ipynb)", badge])
+    return markdown_table(["", "notebook", "open"], rows)
+
+
+def assignments_table() -> str:
+    """A list of the assignments with their badges."""
+    folder, rows = "notebooks/assignments/", []
+    for path in sorted((ROOT / folder).glob("a[1-9]_*.py")):
+        title = found_in(path, r"^# # Assignment \d · (.*)$")
+        after = found_in(path, r"^# \*\*Needs:\*\* notebooks? ([\d, toand]*\d)")
+        time = found_in(path, r"^# \*\*Time:\*\* (.*?)\.?$")
+        page = f"[marks, rubric, mistakes]({folder}{path.stem}.md)"
+        link = f"[{title}]({folder}student/{path.stem}.ipynb)"
+        rows.append([path.stem[1], link, after, time, page, found_in(path, BADGE)])
+    return markdown_table(["", "assignment", "after notebooks", "time", "teacher's page", "open"], rows)
 
 
 TABLES = {
+    "score": score_line,
+    "badges": badges,
+    "assignments": assignments_table,
     "results": results_table,
     "crossval": crossval_table,
     "groups": groups_table,
@@ -218,13 +278,36 @@ TABLES = {
     "unseen": unseen_table,
     "parts": parts_table,
 }
-"""Mark in a page -> the table between this mark and its end."""
+"""Mark in a page -> what stands between `<!-- mark -->` and `<!-- /mark -->`, with links from the repository's root."""
+
+PAGES = ("README.md", "RESULTS.md", "TEACHING.md", "notebooks/assignments/README.md")
 
 
-def write_tables(page: Path) -> None:
-    """Make anew all tables of a page that stand between marks."""
-    text = page.read_text(encoding="utf-8")
+def filled(text: str, folder: str = ".") -> str:
+    """A page with all that stands between marks made anew.
+
+    Args:
+        text: of the page.
+        folder: in which the page lies, as seen from the repository's root.
+    """
+
+    def from_folder(link: re.Match) -> str:
+        return link[0] if "://" in link[1] else f"]({posixpath.relpath(link[1], folder)})"
+
     for mark, table in TABLES.items():
-        if f"<!-- {mark} -->" in text:
-            text = fill(text, mark, table())
-    page.write_text(text, encoding="utf-8", newline="\n")
+        start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+        if start in text:
+            head, rest = text.split(start)
+            content = re.sub(r"\]\(([^)]+)\)", from_folder, table())
+            text = f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
+    return text
+
+
+def write_tables() -> None:
+    """Make anew all that stands between marks in the pages, and their pictures."""
+    for page in PAGES:
+        path = ROOT / page
+        text = filled(path.read_text(encoding="utf-8"), posixpath.dirname(page) or ".")
+        path.write_text(text, encoding="utf-8", newline="\n")
+    draw_cost()
+    draw_picture()

@@ -1,0 +1,19 @@
+"""What the course promises holds for its kept figures; only a broken product falls below these floors."""
+
+import pytest
+
+from lungseg_utils.kept import kept
+
+
+@pytest.mark.parametrize(("name", "least"), [("phantom", 0.96), ("MontgomerySet", 0.955)])
+def test_the_course_takes_minutes_and_its_model_is_good(name, least):
+    course = kept(f"course-{name}-laptop.json")
+    assert course["scores"]["both"]["dice"]["mean"] >= least
+    assert course["total_seconds"] <= 8 * 60 and course["peak_memory_gb"] <= 4
+    assert len(course["seconds"]) == 9
+    assert set(course["scores"]) == {"viewer's left", "viewer's right", "both"}
+
+
+def test_a_model_that_saw_only_drawings_works_on_real_xrays():
+    dice = kept("course-phantom-laptop.json")["unseen"]["groups"]["all"]["both"]["dice"]
+    assert dice["n"] == 138 and dice["mean"] >= 0.935

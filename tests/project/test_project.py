@@ -1,0 +1,92 @@
+"""What builds, installs and checks the project says the same everywhere."""
+
+import json
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from shared import REPOSITORY
+
+with open(REPOSITORY / "pyproject.toml", "rb") as file:
+    PROJECT = tomllib.load(file)["project"]
+CONSTRAINTS = [
+    Requirement(line)
+    for line in (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+
+
+def workflow(name: str) -> dict:
+    return yaml.safe_load((REPOSITORY / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def test_constraints_fit_what_pyproject_asks_for():
+    exact = {one.name: next(iter(one.specifier)).version for one in CONSTRAINTS}
+    assert all(str(one.specifier).startswith("==") for one in CONSTRAINTS)
+    asked = [Requirement(text) for text in PROJECT["dependencies"]]
+    asked += [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
+    for one in asked:
+        assert one.name in exact, f"{one.name} is not in constraints.txt: run `make constraints`"
+        assert one.specifier.contains(exact[one.name]), f"{one.name}: run `make constraints`"
+
+
+def test_colab_has_what_the_package_needs():
+    """Else installing the package would move what Colab has."""
+    lines = (REPOSITORY / "tests" / "colab-versions.txt").read_text(encoding="utf-8").splitlines()
+    colab = {one.name: one for one in (Requirement(line) for line in lines if not line.startswith("#"))}
+    for one in map(Requirement, PROJECT["dependencies"]):
+        if one.name in colab:
+            assert one.specifier.contains(next(iter(colab[one.name].specifier)).version), one
+
+
+def test_one_version_everywhere():
+    cited = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE)
+    assert released[0] == (PROJECT["version"], cited["date-released"])
+    assert cited["version"] == PROJECT["version"]
+
+
+def test_hooks_check_with_the_ruff_that_is_installed():
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    [ruff] = [one for one in CONSTRAINTS if one.name == "ruff"]
+    assert hooks["repos"][0]["rev"] == f"v{next(iter(ruff.specifier)).version}"
+
+
+def test_every_system_and_python_is_checked():
+    job = workflow("checks")["jobs"]["quick"]
+    matrix = job["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["system"]} == {"ubuntu", "macos", "windows"}
+    low, high = re.findall(r"3\.(\d+)", PROJECT["requires-python"])
+    assert matrix["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
+
+
+def test_checks_are_those_of_make_quick():
+    """Windows has no make, so the workflow spells them out."""
+    recipe = dict(
+        re.findall(r"^(quick|style|types):.*\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    )
+    made = re.findall(r"-m (.+)", recipe["style"] + recipe["types"] + recipe["quick"])
+    runs = [step["run"] for step in workflow("checks")["jobs"]["quick"]["steps"] if "run" in step]
+    assert [run.removeprefix("python -m ") for run in runs if "pip install" not in run] == made
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_only_read_and_end(path):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert content["permissions"] == {"contents": "read"}
+    assert all(job["timeout-minutes"] <= 120 for job in content["jobs"].values())
+
+
+def test_conda_and_containers_install_the_same():
+    [pip] = [
+        one
+        for one in yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+        if isinstance(one, dict)
+    ]
+    assert pip["pip"] == ["-c constraints.txt", "-e .[notebooks,test]"]
+    container = json.loads((REPOSITORY / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["postCreateCommand"] == "make setup"
