@@ -4,10 +4,11 @@ One archive of 617 MB is downloaded, checked and unpacked. An address can die, a
 can be closed half-way. So there are several addresses, a download goes on where it stopped, and the folder
 gets its final name only when all of it is there.
 
-pooch does not resume: it deletes a download that broke off. So requests downloads (HTTP ranges) and pooch
-computes the checksum.
+pooch, which downloads data sets elsewhere, does not resume: it deletes a download that broke off. So requests downloads
+(HTTP ranges).
 """
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -18,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-import pooch
 import requests
 from tqdm import tqdm
 
@@ -121,13 +121,7 @@ def fetch_montgomery(
         part.unlink(missing_ok=True)  # left by a run that was killed right after unpacking
         return target
 
-    folder.mkdir(parents=True, exist_ok=True)
-    needed, free = archive.size * SPACE_FACTOR - _size(part), shutil.disk_usage(folder).free
-    if free < needed:
-        raise DownloadError(
-            f"The download needs {needed / 1e9:.2f} GB of disk space, and {folder} has {free / 1e9:.2f} GB: "
-            "make room, or choose a folder on another disk."
-        )
+    _make_room(folder, archive.size * SPACE_FACTOR - _size(part))
     print(f"{TERMS}\n\nDownloading {archive.name} ({archive.size / 1e6:,.0f} MB) to {folder}", flush=True)
     try:
         _download(ADDRESSES if addresses is None else addresses, part, archive)
@@ -137,6 +131,17 @@ def fetch_montgomery(
         raise DownloadError(f"{error}\n\n{steps}\n\n{TERMS}") from None
     part.unlink()
     return target
+
+
+def _make_room(folder: Path, needed: float) -> None:
+    """Make a folder; a DownloadError unless so many bytes are free there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DownloadError(
+            f"The download needs {needed / 1e9:.2f} GB of disk space, and {folder} has {free / 1e9:.2f} GB: "
+            "make room, or choose a folder on another disk."
+        )
 
 
 def _complete_cases(data: Path) -> int:
@@ -188,8 +193,9 @@ def _download_from(address: str, part: Path, archive: Archive) -> None:
             if _size(part) <= before:
                 break
             continue
-        if pooch.file_hash(part, alg="sha256") == archive.sha256:
-            return
+        with part.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == archive.sha256:
+                return
         part.unlink()
         failure = DownloadError("the file has a wrong SHA-256 checksum: deleted")
         if before == 0:
