@@ -33,9 +33,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% [markdown]
 # ## Where we are going
@@ -72,11 +70,8 @@ figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], image, "X-ray")
 figures.draw_xray(axes[0, 1], image, "X-ray and outlines")
 figures.draw_outlines(axes[0, 1], masks)
-figures.show(
-    figure,
-    "A drawn chest X-ray twice; on the right a solid line runs around each of the two dark lungs, "
-    "and leaves out the bright heart between them.",
-)
+figures.show(figure, "A drawn chest X-ray twice; on the right a solid line runs around each of the two dark lungs, "
+             "and leaves out the bright heart between them.")
 
 # %% [markdown]
 # The lungs are dark because X-rays pass through air. The outline follows the ribs on the outside, the diaphragm at the
@@ -169,7 +164,6 @@ print(f"{2 * size**3 / seconds / 1e9:.0f} billion operations per second")
 #
 # > **Predict.** Which of the three lines below will be equal?
 
-
 # %%
 def three_numbers(seed):
     keras.utils.set_random_seed(seed)
@@ -183,7 +177,6 @@ print(three_numbers(7))
 # %% [markdown]
 # The first two are equal, the third is not. `keras.utils.set_random_seed` sets the seeds of Python, NumPy and
 # TensorFlow at once, so the first weights of a network repeat as well:
-
 
 # %%
 def first_weight(seed):
@@ -298,7 +291,6 @@ except ValueError as error:
 #
 # </details>
 
-
 # %%
 def shuffled(items, seed):
     """A new list: the same items in random order."""
@@ -312,7 +304,6 @@ from lungseg_utils.exercises import check
 @check
 def exercise_1():
     import random
-
     letters, draws = list("ABCDEFGHIJ"), []
     for seeds in ([], [1, 2, 1]):  # what the three global generators give without your function, and after it
         keras.utils.set_random_seed(5)
@@ -322,7 +313,6 @@ def exercise_1():
     assert isinstance(orders[0], list) and sorted(orders[0]) == letters, f"not a list of the same items: {orders[0]!r}"
     assert orders[0] == orders[2] != orders[1], f"the seeds 1, 2 and 1 gave {orders}. Which must be equal?"
     assert draws[0] == draws[1], "after your function, the global generators give other numbers than without it."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -357,7 +347,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def at_least(version, needed):
     """Whether a version, such as "3.13.0", is the needed one or newer."""
@@ -376,7 +365,6 @@ def exercise_2():
         texts = [".".join(str(number) for number in version) for version in (first, second)]
         answer = at_least(*texts)
         assert bool(answer) == (first >= second), f"is {texts[0]} at least {texts[1]}? Your answer is {answer}."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

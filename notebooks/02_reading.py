@@ -35,9 +35,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils import course
@@ -224,11 +222,8 @@ from lungseg_utils import figures
 figure, axes = figures.new_figure(1, 3)
 for ax, picture, title in zip(axes[0], (image, left, right), ("X-ray", "leftMask", "rightMask")):
     figures.draw_xray(ax, picture, title)
-figures.show(
-    figure,
-    "An X-ray and its two masks, white on black: leftMask shows the lung on the viewer's left, "
-    "rightMask the lung on the viewer's right.",
-)
+figures.show(figure, "An X-ray and its two masks, white on black: leftMask shows the lung on the viewer's left, "
+             "rightMask the lung on the viewer's right.")
 
 # %% [markdown]
 # The patient stands opposite to you, as someone who shakes your hand. What is on *your* left is on the patient's
@@ -242,7 +237,6 @@ figures.show(
 # Radiologists speak of the patient's side, the folders of the viewer's. A bare "left lung" can mean both, so this
 # course never says it. Code can check the side: the mean column of the lung's pixels is smaller on the viewer's
 # left.
-
 
 # %%
 def mean_column(mask):
@@ -354,11 +348,8 @@ counts, _, _ = ax.hist(image[inside], linestyle="-", label="inside the lungs", *
 ax.hist(image[~inside], linestyle="--", label="outside", **style)
 ax.set(xlabel="grey level", ylabel="pixels", ylim=(0, 2 * counts.max()))
 ax.legend()
-figures.show(
-    figure,
-    "Histogram of grey levels of one X-ray, solid inside the lungs and dashed outside: the two curves "
-    "overlap over a wide range.",
-)
+figures.show(figure, "Histogram of grey levels of one X-ray, solid inside the lungs and dashed outside: the two curves "
+             "overlap over a wide range.")
 
 # %% [markdown]
 # (Peaks of the dashed curve that leave the figure are the black and white areas around the body and below the
@@ -417,11 +408,8 @@ squashed = cv2.resize(coin, (512, 512), interpolation=cv2.INTER_LINEAR)
 figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], coin, "4020 x 4892, as it is")
 figures.draw_xray(axes[0, 1], squashed, "squashed to 512 x 512")
-figures.show(
-    figure,
-    "A white disc on black: round in the upright picture on the left, wider than high in the square "
-    "picture on the right.",
-)
+figures.show(figure, "A white disc on black: round in the upright picture on the left, wider than high in the square "
+             "picture on the right.")
 
 # %% [markdown]
 # Measure it in pixels, then in millimetres:
@@ -462,7 +450,6 @@ for name in ("INTER_LINEAR", "INTER_AREA"):
 # For making a picture *larger* it is the other way round: there are values in between to be found, and
 # `INTER_LINEAR` does that.
 
-
 # %%
 def resize_method(image, size):
     shrinking = min(image.shape[:2]) >= size
@@ -486,7 +473,6 @@ print(image.shape, "becomes", small_image.shape, small_image.dtype)
 # way takes the mean, which is the *share* of lung in each new pixel, and calls it lung if that is more than half.
 #
 # > **Predict.** `#` is lung. Which way gives back the truth better?
-
 
 # %%
 def as_text(row):
@@ -530,7 +516,6 @@ for name, values in shifts.items():
 # Now on lungs. Twenty cases go down to a small size by either way, and up again by the same, good way. What comes
 # back is compared with the truth by the **Dice coefficient**: twice the common area, divided by the sum of both
 # areas. It is 1 if the masks are equal and 0 if they do not meet. (Notebook 6 takes it apart.)
-
 
 # %%
 def shrink(mask, size, method):
@@ -584,15 +569,11 @@ for ax, way in zip(axes[0], ways):
     figures.draw_xray(ax, image[view], f"{way}: dashed, truth: solid")
     figures.draw_outlines(ax, masks[..., :1][view])
     figures.draw_outlines(ax, back[..., None][view], figures.PREDICTION)
-figures.show(
-    figure,
-    "The lower half of the lung on the viewer's left, twice, with the true outline solid. Left, "
-    "nearest: the dashed outline lies below and to the right of it. Right, area: the two nearly agree.",
-)
+figures.show(figure, "The lower half of the lung on the viewer's left, twice, with the true outline solid. Left, "
+             "nearest: the dashed outline lies below and to the right of it. Right, area: the two nearly agree.")
 
 # %% [markdown]
 # So this is how the course resizes masks:
-
 
 # %%
 def resize_masks(masks, size):
@@ -662,7 +643,6 @@ assert (arrays.images[index] == small_image).all() and (arrays.masks[index] == s
 #
 # No table replaces looking. Here are the first cases in one picture, a **mosaic**, with their outlines.
 
-
 # %%
 def mosaic(pictures, rows, columns):
     """Put the first rows x columns pictures (N, size, size) side by side."""
@@ -679,11 +659,8 @@ both = arrays.masks.any(axis=-1)
 figure, axes = figures.new_figure(1, 1, width=1.25 * columns, height=1.25 * rows)
 figures.draw_xray(axes[0, 0], mosaic(arrays.images, rows, columns))
 figures.draw_outlines(axes[0, 0], mosaic(both, rows, columns)[..., None])
-figures.show(
-    figure,
-    "Rows of small chest X-rays, each with the outline of both lungs. Brightness, contrast, size and "
-    "position of the chest differ from one to the next, and each outline lies on its lungs.",
-)
+figures.show(figure, "Rows of small chest X-rays, each with the outline of both lungs. Brightness, contrast, size and "
+             "position of the chest differ from one to the next, and each outline lies on its lungs.")
 
 # %% [markdown]
 # Things to look for: outlines that lie beside the lungs, pictures that are mirrored, turned or negative, letters
@@ -696,11 +673,8 @@ share = both.mean(axis=0)
 figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], arrays.images.mean(axis=0), "mean X-ray")
 figures.draw_xray(axes[0, 1], 255 * share, "share of cases with lung")
-figures.show(
-    figure,
-    "Left, the mean of all X-rays, a blurred chest. Right, the mean of all masks: two bright lungs "
-    "with soft edges, for lungs are in nearly the same place in all cases.",
-)
+figures.show(figure, "Left, the mean of all X-rays, a blurred chest. Right, the mean of all masks: two bright lungs "
+             "with soft edges, for lungs are in nearly the same place in all cases.")
 
 # %% [markdown]
 # One can draw lungs without looking at the picture at all: call lung what is lung in more than half of the cases.
@@ -798,7 +772,6 @@ assert 0.5 < blind < 0.95
 #
 # </details>
 
-
 # %%
 def shrink_labels(labels, factor):
     """The label map at a smaller size: each new pixel takes the most frequent label of its old pixels."""
@@ -821,7 +794,6 @@ def exercise_1():
         counts = np.bincount(labels[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].ravel(), minlength=8)
         label = small[row, column]
         assert counts[label] == counts.max(), f"a new pixel is {label}. Of the old ones, {counts} were 0, 1, ... 7."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -863,7 +835,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def distance_mm(first, second, shape, original_size):
     """The distance in millimetres of two points (row, column) of a picture that may be squashed."""
@@ -882,7 +853,6 @@ def exercise_2():
     for a, b in np.random.default_rng(0).random((20, 2, 2)):
         seen = [distance_mm(a * grid, b * grid, grid, plate) for grid in grids]
         assert np.allclose(seen, seen[0]), f"two places in three sizes of one picture are {np.round(seen, 1)} mm apart."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -35,9 +35,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils import course
@@ -136,7 +134,6 @@ for name, part in (("all", ids), ("training", train), ("validation", val), ("tes
 # > **Predict.** With another seed, the test part holds other cases. Over 100 seeds, how small and how large does
 # > its share of findings become?
 
-
 # %%
 def random_test(seed, stratify=None):
     return train_test_split(ids, test_size=held_out, random_state=seed, stratify=stratify)[1]
@@ -197,7 +194,6 @@ for patient, parts in found.items():
 # %% [markdown]
 # As a function, with the patients of our cases:
 
-
 # %%
 def shared_patients(split, cases):
     patient_of = {case.id: case.patient for case in cases}
@@ -213,7 +209,6 @@ def shared_patients(split, cases):
 #
 # The article sorts the files and splits them twice at random: 10 % for validation, 10 % for test, seed 42, patients
 # not looked at.
-
 
 # %%
 def article_split(ids):
@@ -385,11 +380,8 @@ axes[0, 0].boxplot(list(means.values()), tick_labels=list(means), showfliers=Fal
 axes[0, 0].axhline(values.mean(), linestyle="--", color="black", label="mean of all cases")
 axes[0, 0].set(xlabel="cases that the mean is taken of", ylabel="lung, % of the picture")
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "Box plots of the means of 5, 13, 20, 52 and 200 cases around a dashed line, the mean of all "
-    "cases: the more cases, the shorter the box and its whiskers.",
-)
+figures.show(figure, "Box plots of the means of 5, 13, 20, 52 and 200 cases around a dashed line, the mean of all "
+             "cases: the more cases, the shorter the box and its whiskers.")
 
 # %% [markdown]
 # Four times as many cases, half the error. The standard deviation of a mean is called its **standard error**, and a
@@ -533,7 +525,6 @@ other.unlink()
 #
 # </details>
 
-
 # %%
 def doubles(first, second, limit):
     """All pairs (i, j) of pictures first[i] and second[j] that are at most `limit` grey levels apart on average."""
@@ -556,7 +547,6 @@ def exercise_1():
     assert (0, 3) in found, "first[0] and second[3] differ in one of 256 pixels. Average over all pixels. Not found."
     more = sorted(found - {(5, 2), (1, 0), (0, 3)})
     assert not more, f"{more} are no doubles. A picture and its mirror image, for example, have the same mean."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -596,7 +586,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def paired_difference(a, b):
     """The mean of b - a, and its standard error."""
@@ -614,7 +603,6 @@ def exercise_2():
     assert np.isclose(mean, 0.01), f"half of the differences are 0.03, half are -0.01, and your mean is {mean:.4f}."
     right = abs(error / 0.002 - 1) < 0.02
     assert right, f"100 differences scatter with a standard deviation of 0.02. Your standard error is {error:.4f}."
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

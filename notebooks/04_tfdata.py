@@ -35,9 +35,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %%
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -80,7 +78,6 @@ print(first_image.shape, "->", as_float.shape, as_float.dtype.name)
 # %% [markdown]
 # The masks have their channel axis already. They become floats as well, because the loss will multiply them with
 # probabilities. All of it in one function:
-
 
 # %%
 def scale(image, masks):
@@ -128,7 +125,6 @@ assert np.array_equal(image, scale(first_image, first_masks)[0])
 # clearer than pictures.
 #
 # > **Predict.** Ten numbers in batches of four: how many batches, and how long is the last one?
-
 
 # %%
 def show_stream(stream):
@@ -240,11 +236,8 @@ half_bar = keras.ops.image.affine_transform(bar, half_left, "bilinear", "constan
 figure, axes = figures.new_figure(1, 3, width=2.4, height=2.6)
 for axis, values, title in zip(axes[0], (bar, moved_bar.numpy(), half_bar.numpy()), ("old", "c = -1", "c = -0.5")):
     figures.draw_grid(axis, values[..., 0], title)
-figures.show(
-    figure,
-    "Three grids of 4 by 4 numbers: a bar of two ones in the second column; the same bar one column "
-    "further right; and a bar two columns wide with the value one half.",
-)
+figures.show(figure, "Three grids of 4 by 4 numbers: a bar of two ones in the second column; the same bar one column "
+             "further right; and a bar two columns wide with the value one half.")
 
 # %% [markdown]
 # It moves to the *right*: reading from further left brings what was there. `"constant", 0` fills what comes in from
@@ -281,7 +274,6 @@ print(tf.random.stateless_uniform([4], [5, 6], -1, 1).numpy().round(2))
 #
 # and a pixel *down* is the same step turned by a right angle. That gives $a$, $b$, $d$ and $e$. The last two numbers,
 # $c$ and $f$, are chosen so that the centre of the old picture lands at the centre plus the shift.
-
 
 # %%
 def random_transform(seed, size):
@@ -323,7 +315,6 @@ print("Are there mask values between 0 and 1?", bool(fractions > 0))
 # %% [markdown]
 # Here are the fractions again, along the outline of each lung. They are cut at one half: a pixel that is mostly lung
 # is lung.
-
 
 # %%
 def move_together(image, masks, transform):
@@ -373,11 +364,8 @@ figure, axes = figures.new_figure(1, 2)
 for axis, drawn, title in zip(axes[0], (moved_masks, apart_masks), ("moved together", "moved apart")):
     figures.draw_xray(axis, moved_image[..., 0].numpy() * 255, title)
     figures.draw_outlines(axis, drawn.numpy())
-figures.show(
-    figure,
-    "A turned X-ray twice. Moved together, the outlines follow the lungs; moved apart, the outlines "
-    "lie beside the lungs.",
-)
+figures.show(figure, "A turned X-ray twice. Moved together, the outlines follow the lungs; moved apart, the outlines "
+             "lie beside the lungs.")
 
 # %% [markdown]
 # There is no error message. The network trains, the loss falls, and the result is poor: the worst kind of mistake is
@@ -399,12 +387,8 @@ for axis, (title, (picture, drawn)) in zip(axes[0], chests.items()):
     for channel in range(2):
         row, column = np.argwhere(drawn[..., channel].numpy()).mean(axis=0)
         axis.text(column, row, f"channel {channel}", color="white", ha="center", backgroundcolor="black", fontsize=9)
-figures.show(
-    figure,
-    "An X-ray and its mirror image. In the first, channel 0 is the lung on the viewer's left; in the "
-    "mirror image, channel 0 is the lung on the viewer's right, and the heart points the other way.",
-)
-
+figures.show(figure, "An X-ray and its mirror image. In the first, channel 0 is the lung on the viewer's left; in the "
+             "mirror image, channel 0 is the lung on the viewer's right, and the heart points the other way.")
 
 # %%
 def mean_column(mask):
@@ -491,11 +475,8 @@ sharp, soft = (tf.sigmoid((1 - x**2 - y**2) / softness).numpy().round(1) for sof
 figure, axes = figures.new_figure(1, 2)
 figures.draw_grid(axes[0, 0], sharp, "divided by 0.1: sharp")
 figures.draw_grid(axes[0, 1], soft, "divided by 0.6: soft")
-figures.show(
-    figure,
-    "Two grids of 7 by 7 numbers with an upright ellipse. In the sharp one nearly all numbers are 1 "
-    "inside and 0 outside; in the soft one they fall slowly from the middle to the corners.",
-)
+figures.show(figure, "Two grids of 7 by 7 numbers with an upright ellipse. In the sharp one nearly all numbers are 1 "
+             "inside and 0 outside; in the soft one they fall slowly from the middle to the corners.")
 assert sharp[3, 1] == soft[3, 1] == 0.5
 
 # %% [markdown]
@@ -569,11 +550,8 @@ for number, axis in zip(over_lungs, axes.ravel()[1:]):
     figures.draw_xray(axis, add_shadow(another, [number, 0])[..., 0].numpy() * 255, f"seed {number}")
 for axis in axes.ravel():
     figures.draw_outlines(axis, its_masks.numpy())
-figures.show(
-    figure,
-    "An X-ray as it is, and with five white shadows of different place, size, softness and strength. "
-    "Each covers a part of a lung. The outlines of the lungs are the same in all six pictures.",
-)
+figures.show(figure, "An X-ray as it is, and with five white shadows of different place, size, softness and strength. "
+             "Each covers a part of a lung. The outlines of the lungs are the same in all six pictures.")
 
 # %% [markdown]
 # - **The masks do not change.** The outline runs on through the white part, as an annotator would draw it. So the
@@ -596,7 +574,6 @@ figures.show(
 # The light gets another seed than the movement, and the shadow a third one. With the same seed they would start from
 # the same random numbers, and all pictures turned to the left, say, would be dark.
 
-
 # %%
 def augment(image, masks, seed):
     """Make a new training case out of a scaled one: moved with its masks, lit in another way, and shadowed."""
@@ -613,11 +590,8 @@ for number, axis in enumerate(axes.ravel()[1:]):
     new_image, new_masks = augment(image, masks, tf.constant([number, 0]))
     figures.draw_xray(axis, new_image[..., 0].numpy() * 255, f"seed {number}")
     figures.draw_outlines(axis, new_masks.numpy())
-figures.show(
-    figure,
-    "One X-ray as it is and in seven changed versions: turned, shifted, larger or smaller, lighter or "
-    "darker, some with a white shadow. In each, the outlines follow the lungs.",
-)
+figures.show(figure, "One X-ray as it is and in seven changed versions: turned, shifted, larger or smaller, lighter or "
+             "darker, some with a white shadow. In each, the outlines follow the lungs.")
 
 # %%
 for number in range(20):
@@ -635,7 +609,6 @@ for number in range(20):
 # Our laptop recipe takes grey pictures and gives a mask for each lung. The article's recipe takes three-channel
 # pictures, because it reads grey files as colour, and has one mask for both lungs. A short function serves both. It
 # repeats the grey picture, and it merges the masks with a maximum: lung is where any of them is 1.
-
 
 # %%
 def match_channels(image, masks, recipe):
@@ -671,7 +644,6 @@ print(len(with_seeds.element_spec), "parts: a case, and its pair of integers")
 # Now everything in order. Two things are new, and we measure both further down: `tf.data.AUTOTUNE` lets TensorFlow
 # choose how many elements are worked on at the same time, and `prefetch` prepares the next batch while the network
 # works on this one.
-
 
 # %%
 def make_dataset(images, masks, recipe, training=False, seed=42):
@@ -729,7 +701,6 @@ for images, masks_of_batch in train_batches.take(3):
 
 # %% [markdown]
 # The same seed gives the same batches, another seed gives others:
-
 
 # %%
 def first_batch(seed):
@@ -801,7 +772,6 @@ assert np.array_equal(image_of_file, scale(*load(0))[0])
 # > **Predict.** What is faster, files with a `cache` behind them, or arrays in memory? Is it worth while to cache the
 # > arrays as well? And how much does augmentation slow down the stream?
 
-
 # %%
 def augmented(stream, parallel=None):
     pairs = tf.data.Dataset.zip(stream, seeds)
@@ -851,7 +821,6 @@ for name, speed in speeds.items():
 #
 # > **Predict.** One batch takes 40 + 20 ms without `prefetch`. And with it? And if, besides, eight elements are waited
 # > for at the same time?
-
 
 # %%
 def wait(number):
@@ -985,7 +954,6 @@ for name, stream in (("augmented after repeat", right), ("augmented, then cached
 #
 # </details>
 
-
 # %%
 def random_window(image, masks, seed, side):
     """Cut the same square, at a random place, out of a picture and its masks."""
@@ -1008,7 +976,6 @@ def exercise_1():
         assert np.array_equal(masks, marks[seen[..., 0]]), "the masks are cut out at another place than the picture"
     places = [divmod(int(seen.flat[0]), 9) for seen, _ in cuts]
     assert len(set(places)) == 24, f"of 24 places in 7 x 9 px only {sorted(set(places))} came. Row and column?"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -1048,7 +1015,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def separate_passes(numbers, batch_size, seed):
     """Make an endless stream of full batches of shuffled numbers, each out of one pass."""
@@ -1071,7 +1037,6 @@ def exercise_2():
     first = {batch[0] for batch in batches[::2]}
     assert max(first) > 5, f"30 passes, and only {first} came first: is the order mixed over all numbers?"
     assert batches == read(), "the same seed gave another stream"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

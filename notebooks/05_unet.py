@@ -35,9 +35,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %%
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -88,11 +86,8 @@ from lungseg_utils import figures
 figure, axes = figures.new_figure(1, 3, width=2.6, height=2.4)
 for axis, values, title in zip(axes[0], (picture, kernel, by_hand), ("picture", "kernel", "result")):
     figures.draw_grid(axis, values, title)
-figures.show(
-    figure,
-    "Three grids of numbers: a picture with three columns of zeros and three of ones; a kernel with "
-    "-1 left and 1 right of its centre; a result of two rows, zeros outside and ones in the middle columns.",
-)
+figures.show(figure, "Three grids of numbers: a picture with three columns of zeros and three of ones; a kernel with "
+             "-1 left and 1 right of its centre; a result of two rows, zeros outside and ones in the middle columns.")
 
 # %% [markdown]
 # Only at the edge. This kernel is a detector of vertical edges, and it finds one wherever it is in the picture. The
@@ -180,11 +175,8 @@ figure, axes = figures.new_figure(1, 5, width=2, height=2.2)
 figures.draw_xray(axes[0, 0], arrays.images[0], "X-ray")
 for channel, axis in zip(strongest, axes[0, 1:]):
     figures.draw_xray(axis, maps[..., channel] / maps[..., channel].max() * 255, f"channel {channel}")
-figures.show(
-    figure,
-    "An X-ray and four feature maps of an untrained block: blurred or edge-like versions of the "
-    "X-ray, of different brightness.",
-)
+figures.show(figure, "An X-ray and four feature maps of an untrained block: blurred or edge-like versions of the "
+             "X-ray, of different brightness.")
 assert maps.min() >= 0  # ReLU
 
 # %% [markdown]
@@ -211,7 +203,6 @@ assert np.array_equal(pooled, [[4, 5], [6, 7]])
 #
 # A level of the encoder is a block, then pooling. It returns two things: the halved map, and the map before halving.
 # You will see soon what the second is for.
-
 
 # %%
 def encoder_block(x, filters, momentum=0.9):
@@ -250,11 +241,8 @@ figures.draw_xray(axes[0, 0], arrays.images[0], "true outline")
 figures.draw_outlines(axes[0, 0], lung)
 figures.draw_xray(axes[0, 1], arrays.images[0], f"pooled {recipe.depth} times and enlarged")
 figures.draw_outlines(axes[0, 1], coarse[..., np.newaxis], figures.PREDICTION)
-figures.show(
-    figure,
-    "An X-ray twice. On the left a smooth outline of the lung on the viewer's left; on the right an "
-    "outline of a few large steps that misses the corners.",
-)
+figures.show(figure, "An X-ray twice. On the left a smooth outline of the lung on the viewer's left; on the right an "
+             "outline of a few large steps that misses the corners.")
 
 # %% [markdown]
 # It still says *where* the lung is, but not where its border runs. (We averaged here instead of taking the maximum,
@@ -289,7 +277,6 @@ assert np.array_equal(enlarged, np.kron(small_map, kernel))
 # Enlarging cannot bring back what pooling has lost. But the encoder still has it: the map before halving, at the same
 # size. The decoder lays both together as channels (**concatenation**), and a block blends them. This shortcut past
 # everything below is the **skip connection**.
-
 
 # %%
 def decoder_block(x, skip, filters, momentum=0.9):
@@ -353,7 +340,6 @@ assert outputs.shape[1:] == masks.shape
 # Now all of it as one function. A size that cannot be halved often enough is refused at once, with a message that says
 # why. Otherwise the maps of encoder and decoder would not fit together, and the error would come from deep inside.
 
-
 # %%
 def build_unet(image_size, input_channels=1, output_channels=2, base_filters=8, depth=4, momentum=0.9):
     """Build a U-Net for square pictures."""
@@ -411,14 +397,8 @@ def draw_box(axes, x, level):
     place = np.sign(x - recipe.depth)  # on the left, below, or on the right of the box
     below = height / 2 + 0.3 if place == 0 else 0
     align = {-1: "right", 0: "center", 1: "left"}[place]
-    axes.text(
-        x + place * (width / 2 + 0.06),
-        -level - below,
-        f"{side} x {side}\n{filters} channels",
-        ha=align,
-        va="center",
-        fontsize=8,
-    )
+    axes.text(x + place * (width / 2 + 0.06), -level - below, f"{side} x {side}\n{filters} channels",
+              ha=align, va="center", fontsize=8)
     return side, filters
 
 
@@ -441,11 +421,8 @@ for level in range(depth + 1):
         assert skips[level].shape[1:] == (side, side, filters)
 axis.set(xlim=(-1.2, 2 * depth + 1.2), ylim=(-depth - 0.7, 0.6))
 axis.set_axis_off()
-figures.show(
-    figure,
-    "Boxes in the form of a U: lower and wider on the way down, high and narrow again on the way up. "
-    "Solid arrows follow the U, dashed arrows cross it.",
-)
+figures.show(figure, "Boxes in the form of a U: lower and wider on the way down, high and narrow again on the way up. "
+             "Solid arrows follow the U, dashed arrows cross it.")
 
 # %% [markdown]
 # Solid arrows: pooling on the way down, transposed convolution on the way up. Dashed arrows: the skip connections.
@@ -473,7 +450,6 @@ for level in range(2):
     field += step
     print(f", after pooling {field} px")
 
-
 # %%
 def receptive_field(depth):
     """Side of the square of input pixels that one pixel at the bottom of the U-Net sees, px."""
@@ -499,7 +475,6 @@ for depth in range(6):
 # Two things could hide pixels. ReLU cuts negative numbers off, so all weights are made positive. Max pooling passes
 # the gradient to the largest pixel only, so we put several random pictures together. The picture must be large enough
 # that the field does not reach its border.
-
 
 # %%
 def encoder_alone(side, depth):
@@ -560,7 +535,6 @@ for name in ("laptop", "article"):
 # > **Predict.** The true mean is 1, and an epoch has 12 steps. How near to 1 is the running mean after one epoch, with
 # > $m = 0.9$ and with $m = 0.99$?
 
-
 # %%
 def running_mean(momentum, steps):
     value, values = 0.0, []
@@ -581,9 +555,8 @@ for momentum, style in ((0.9, "-"), (0.99, "--")):
 axes[0, 0].axhline(1, color="grey", linestyle=":", label="true mean")
 axes[0, 0].set(xlabel="training step", ylabel="running mean")
 axes[0, 0].legend()
-figures.show(
-    figure, "Two curves rise from 0 towards 1 over 240 training steps: with momentum 0.9 steeply, with 0.99 slowly."
-)
+figures.show(figure, "Two curves rise from 0 towards 1 over 240 training steps: with momentum 0.9 steeply, with 0.99 "
+             "slowly.")
 
 # %% [markdown]
 # With 0.99, Keras' default and the article's choice, the running mean is far behind for many epochs. That is harmless
@@ -644,7 +617,6 @@ height, width = first.output.shape[1:3]
 by_hand = height * width * 3 * 3 * recipe.input_channels * recipe.base_filters
 print(f"{height} x {width} places, {first.kernel.shape} weights: {by_hand:,} multiply-adds")
 
-
 # %%
 def multiply_adds(model):
     """Count the multiply-adds of each convolution for one picture, forward only."""
@@ -688,14 +660,8 @@ for level in range(recipe.depth + 1):
 
 # %%
 article = RECIPES["article"]
-large = build_unet(
-    article.image_size,
-    article.input_channels,
-    article.output_channels,
-    article.base_filters,
-    article.depth,
-    article.batch_norm_momentum,
-)
+large = build_unet(article.image_size, article.input_channels, article.output_channels, article.base_filters,
+                   article.depth, article.batch_norm_momentum)
 large_parameters, large_work = large.count_params(), sum(multiply_adds(large).values())
 assert large_parameters == 31_055_297
 del large
@@ -750,9 +716,8 @@ assert 0 <= probabilities.min() and probabilities.max() <= 1
 figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], arrays.images[0], "X-ray")
 figures.draw_xray(axes[0, 1], probabilities[..., 0] * 255, "probability, channel 0")
-figures.show(
-    figure, "An X-ray, and the untrained network's probabilities for channel 0: nearly the same middle grey everywhere."
-)
+figures.show(figure, "An X-ray, and the untrained network's probabilities for channel 0: nearly the same middle grey "
+             "everywhere.")
 
 # %% [markdown]
 # About one half everywhere: it does not know. To learn, it must be told how wrong it is, in one number. That is the
@@ -824,7 +789,6 @@ figures.show(
 #
 # </details>
 
-
 # %%
 def field_of(stack):
     """Side of the square of input pixels that one number after a stack of (kernel, stride) layers sees, px."""
@@ -837,20 +801,16 @@ from lungseg_utils.exercises import check
 
 @check
 def exercise_1():
-    stacks = {
-        "a layer alone sees what its kernel covers": [(5, 2)],
-        "each layer adds": [(3, 1), (3, 1), (3, 1)],
-        "a stride matters to the layers after it": [(2, 2), (3, 1)],
-        "strides act together": [(2, 2), (2, 2), (2, 2), (3, 1)],
-        "all of this at once": [(7, 2), (3, 2), (5, 1), (2, 2), (3, 1)],
-    }
+    stacks = {"a layer alone sees what its kernel covers": [(5, 2)], "each layer adds": [(3, 1), (3, 1), (3, 1)],
+              "a stride matters to the layers after it": [(2, 2), (3, 1)],
+              "strides act together": [(2, 2), (2, 2), (2, 2), (3, 1)],
+              "all of this at once": [(7, 2), (3, 2), (5, 1), (2, 2), (3, 1)]}
     lines = np.eye(99, dtype="float32")[..., np.newaxis]  # 99 lines: in each another pixel is lit
     for rule, stack in stacks.items():
         answer = field_of(stack)
         net = keras.Sequential([layers.Conv1D(1, *layer, kernel_initializer="ones") for layer in stack])
         measured = int(np.count_nonzero(net(lines)[:, 0]))
         assert answer == measured, f"{stack} sees {measured} px, and the answer is {answer}: {rule}"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -890,7 +850,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def answer_any_size(net, pictures, depth):
     """Call a net that halves its input `depth` times on pictures of any size."""
@@ -913,7 +872,6 @@ def exercise_2():
         assert given[-1] == size, f"depth {depth}: the net got {given[-1]} px, and {size} px are enough"
         assert answer.shape == (2, 37, 48, 2), f"depth {depth}: the answer is {answer.shape}, not (2, 37, 48, 2)"
         assert np.allclose(answer, net(pictures)), f"depth {depth}: the answer's pixels are not in their own places"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -37,9 +37,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils import course
@@ -60,19 +58,22 @@ import numpy as np
 
 from lungseg_utils import figures
 
-true = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]])
-predicted = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 0]])
+true = np.array([[0, 0, 0, 0],
+                 [0, 1, 1, 0],
+                 [0, 1, 1, 0],
+                 [0, 1, 1, 0]])
+predicted = np.array([[0, 0, 0, 0],
+                      [0, 0, 1, 1],
+                      [0, 0, 1, 0],
+                      [0, 0, 1, 0]])
 
 # %%
 figure, axes = figures.new_figure(1, 3, width=2.2, height=2.5)
 figures.draw_grid(axes[0, 0], true, "true")
 figures.draw_grid(axes[0, 1], predicted, "predicted")
 figures.draw_grid(axes[0, 2], true + predicted, "sum")
-figures.show(
-    figure,
-    "Three grids of four by four cells. The true mask has six ones, the predicted mask four, and the "
-    "sum shows three twos, where both are one.",
-)
+figures.show(figure, "Three grids of four by four cells. The true mask has six ones, the predicted mask four, and the "
+             "sum shows three twos, where both are one.")
 
 # %% [markdown]
 # > **Predict.** Count: how many pixels are lung in both? How many only in the truth, how many only in the prediction?
@@ -128,7 +129,6 @@ print("accuracy of predicting nothing at all:", np.mean(nothing == true))
 # - masks may come as 0 and 1 or as 0 and 255, so `> 0` turns both into true and false first
 # - when both masks are empty, the prediction is right, and Dice and IoU are 1. When nothing was predicted, there is no
 #   area of which a share could be right: precision is **NaN**, "not a number", which later steps leave out
-
 
 # %%
 def dice(true, predicted):
@@ -279,7 +279,6 @@ print(soft_dice(as_batch(true), as_batch(unsure)).numpy().round(4))
 # The article does it differently: its sums run over everything, as if the images of a batch were one large picture.
 # This is a **pooled** Dice. Its training loss, its Dice and its IoU are all made this way.
 
-
 # %%
 @keras.saving.register_keras_serializable("lungseg")
 def pooled_dice(y_true, y_pred):
@@ -326,7 +325,6 @@ assert pooled_dice(y_true, y_pred) > per_image.mean() + 0.2
 # ### The pooled score depends on the batch size
 #
 # The next cell scores the *same* four predictions in batches of 1, 2 and 4, and in two orders.
-
 
 # %%
 def mean_of_batches(y_true, y_pred, size):
@@ -414,7 +412,6 @@ assert d > m
 #
 # For watching the training we want the hard Dice per image, and both lungs merged into one mask.
 
-
 # %%
 @keras.saving.register_keras_serializable("lungseg")
 def hard_dice(y_true, y_pred):
@@ -459,7 +456,6 @@ print("gradient of the hard Dice:", gradient_of(hard_dice, as_batch(true), tf.ze
 #
 # ### Dice loss
 
-
 # %%
 @keras.saving.register_keras_serializable("lungseg")
 def dice_loss(y_true, y_pred):
@@ -496,7 +492,6 @@ assert np.allclose(cross_entropy(as_batch(true), as_batch(unsure)), by_hand)
 # %% [markdown]
 # ### Their sum
 
-
 # %%
 @keras.saving.register_keras_serializable("lungseg")
 def dice_bce(y_true, y_pred):
@@ -526,10 +521,8 @@ for loss in (dice_loss, cross_entropy, dice_bce):
 # %%
 four_true = tf.reshape([1.0, 1.0, 0.0, 0.0], [1, 1, 4, 1])
 four_logits = tf.reshape([-8.0, 0.0, 0.0, -8.0], [1, 1, 4, 1])
-pulls = {
-    loss.__name__: -gradient_of(loss, four_true, four_logits).numpy().ravel()
-    for loss in (dice_loss, cross_entropy, dice_bce)
-}
+pulls = {loss.__name__: -gradient_of(loss, four_true, four_logits).numpy().ravel()
+         for loss in (dice_loss, cross_entropy, dice_bce)}
 for name, pull in pulls.items():
     print(f"{name:14}", "  ".join(f"{value:+.4f}" for value in pull))
 
@@ -539,15 +532,11 @@ for place, ((name, pull), hatch) in enumerate(zip(pulls.items(), ("", "///", "..
     axes[0, 0].bar(np.arange(4) + 0.27 * (place - 1), pull, 0.25, label=name, hatch=hatch, edgecolor="black")
 axes[0, 0].axhline(0, color="black", linewidth=0.8)
 axes[0, 0].set(xticks=range(4), ylabel="push on the logit")
-axes[0, 0].set_xticklabels(
-    ["lung,\nsure and wrong", "lung,\nundecided", "background,\nundecided", "background,\nsure and right"]
-)
+axes[0, 0].set_xticklabels(["lung,\nsure and wrong", "lung,\nundecided", "background,\nundecided",
+                            "background,\nsure and right"])
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "Bars for four pixels and three losses. At the pixel that is sure and wrong, Dice loss gives "
-    "almost no push and cross-entropy its hardest; at the undecided pixels all push in the right direction.",
-)
+figures.show(figure, "Bars for four pixels and three losses. At the pixel that is sure and wrong, Dice loss gives "
+             "almost no push and cross-entropy its hardest; at the undecided pixels all push in the right direction.")
 
 # %% [markdown]
 # The numbers are minus the gradient: the push that the pixel gets, upwards (lung) or downwards (background).
@@ -620,10 +609,8 @@ figure, axes = figures.new_figure(1, 3, width=2.2, height=2.5)
 figures.draw_grid(axes[0, 0], blob, "mask")
 figures.draw_grid(axes[0, 1], inner, "eroded")
 figures.draw_grid(axes[0, 2], blob - inner, "outline")
-figures.show(
-    figure, "Three grids: a rectangle of ones, the smaller rectangle inside it, and the ring that is their difference."
-)
-
+figures.show(figure, "Three grids: a rectangle of ones, the smaller rectangle inside it, and the ring that is their "
+             "difference.")
 
 # %%
 def outline(mask):
@@ -654,7 +641,6 @@ print("from b to a:", cKDTree(a).query(b)[0].round(3))
 # The directions differ: the second point of `a` is far from everything in `b`, but nothing in `b` notices. So both
 # directions have to be taken.
 
-
 # %%
 def outline_distances(true, predicted, spacing_mm):
     """Distance from each outline point of either mask to the other's outline, mm."""
@@ -669,7 +655,6 @@ def outline_distances(true, predicted, spacing_mm):
 #
 # - **ASSD**, the average symmetric surface distance: their mean
 # - **HD95**: the distance that 95 % of them stay below. The plain **Hausdorff distance** is the largest of them
-
 
 # %%
 def assd(distances):
@@ -699,9 +684,8 @@ moved = np.roll(square, 3, axis=1)
 
 for spacing_mm in ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0)):
     distances = outline_distances(square, moved, spacing_mm)
-    print(
-        f"pixel {spacing_mm} mm: largest {distances.max():.2f}, HD95 {hd95(distances):.2f}, ASSD {assd(distances):.2f}"
-    )
+    print(f"pixel {spacing_mm} mm: largest {distances.max():.2f}, HD95 {hd95(distances):.2f}, "
+          f"ASSD {assd(distances):.2f}")
     assert distances.max() == 3 * spacing_mm[1]
 
 # %% [markdown]
@@ -717,10 +701,8 @@ for spacing_mm in ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0)):
 stray = square.copy()
 stray[39, 39] = 1
 distances = outline_distances(square, stray, (1.0, 1.0))
-print(
-    f"Dice {dice(square, stray):.4f}, ASSD {assd(distances):.2f}, HD95 {hd95(distances):.2f}, "
-    f"largest {distances.max():.2f}"
-)
+print(f"Dice {dice(square, stray):.4f}, ASSD {assd(distances):.2f}, HD95 {hd95(distances):.2f}, "
+      f"largest {distances.max():.2f}")
 assert distances.max() > 15 and assd(distances) < 0.2 and hd95(distances) == 0
 
 # %% [markdown]
@@ -759,8 +741,12 @@ assert joined < larger
 # thick, so that every pixel belongs to the outline. A pixel is 1.5 mm wide and high.
 
 # %%
-straight = np.array([[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
-bent = np.array([[0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [1, 1, 1, 0, 0]])
+straight = np.array([[0, 0, 0, 0, 0],
+                     [0, 0, 0, 0, 0],
+                     [1, 1, 1, 1, 1]])
+bent = np.array([[0, 0, 0, 0, 1],
+                 [0, 0, 0, 1, 0],
+                 [1, 1, 1, 0, 0]])
 
 # %% [markdown]
 # > **Predict.** For each of the ten outline pixels, how far is the other outline? How many of the ten are within 2 mm?
@@ -794,13 +780,8 @@ assert nsd(distances) == 0.8
 # > **Predict.** With pixels of 1 mm, which of the five has the lowest NSD? Which the lowest Dice?
 
 # %%
-examples = {
-    "moved by 2 px": np.roll(square, 2, axis=1),
-    "moved by 3 px": moved,
-    "1 px too wide": cv2.dilate(square, np.ones((3, 3), "uint8")),
-    "stray pixel": stray,
-    "stray bar": bar,
-}
+examples = {"moved by 2 px": np.roll(square, 2, axis=1), "moved by 3 px": moved,
+            "1 px too wide": cv2.dilate(square, np.ones((3, 3), "uint8")), "stray pixel": stray, "stray bar": bar}
 between = {name: outline_distances(square, mask, (1.0, 1.0)) for name, mask in examples.items()}
 print(f"{'':13}   Dice   ASSD   HD95    NSD")
 for name, mask in examples.items():
@@ -831,10 +812,8 @@ pairs = {"both empty": (nothing, nothing), "truth empty": (nothing, true), "noth
 print(f"{'':18}  dice   iou  precision  recall  assd  hd95   nsd")
 for name, (a, b) in pairs.items():
     between = outline_distances(a, b, (1.0, 1.0))
-    print(
-        f"{name:18} {dice(a, b):5.1f} {iou(a, b):5.1f} {precision(a, b):10.1f} {recall(a, b):7.1f}"
-        f" {assd(between):5.1f} {hd95(between):5.1f} {nsd(between):5.1f}"
-    )
+    print(f"{name:18} {dice(a, b):5.1f} {iou(a, b):5.1f} {precision(a, b):10.1f} {recall(a, b):7.1f}"
+          f" {assd(between):5.1f} {hd95(between):5.1f} {nsd(between):5.1f}")
 
 # %% [markdown]
 # A distance to an outline that does not exist is NaN. Careful: a mean that leaves out NaN leaves out the *worst*
@@ -868,20 +847,15 @@ for place, (title, mask) in enumerate({"too wide": wide, "with a patch": patch}.
     figures.draw_xray(axes[0, place], arrays.part([case.id]).images[0], title)
     figures.draw_outlines(axes[0, place], lungs[..., np.newaxis])
     figures.draw_outlines(axes[0, place], mask[..., np.newaxis], figures.PREDICTION)
-figures.show(
-    figure,
-    "One X-ray twice with the true outlines as solid lines. On the left a dashed outline runs closely "
-    "around them; on the right it coincides with them, and a dashed square stands in the lower right corner.",
-)
+figures.show(figure, "One X-ray twice with the true outlines as solid lines. On the left a dashed outline runs closely "
+             "around them; on the right it coincides with them, and a dashed square stands in the lower right corner.")
 
 # %%
 spacing_mm = pixel_spacing(case, size, size) or (1.0, 1.0)  # unknown for some data sets: then in pixels
 for name, mask in {"too wide": wide, "with a patch": patch}.items():
     distances = outline_distances(lungs, mask, spacing_mm)
-    print(
-        f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  HD95 {hd95(distances):6.2f} mm  "
-        f"NSD {nsd(distances):.3f}"
-    )
+    print(f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  HD95 {hd95(distances):6.2f} mm  "
+          f"NSD {nsd(distances):.3f}")
 print(f"a pixel is {spacing_mm[0]:.2f} mm high and {spacing_mm[1]:.2f} mm wide, the tolerance is {TOLERANCE_MM} mm")
 
 # %% [markdown]
@@ -916,10 +890,8 @@ assert 0.4 < scores.mean() < 0.95
 
 # %%
 spacings = {case.id: pixel_spacing(case, size, size) or (1.0, 1.0) for case in cases}
-distances = [
-    outline_distances(masks.max(axis=-1), baseline.max(axis=-1), spacings[name])
-    for name, masks in zip(test.ids, test.masks)
-]
+distances = [outline_distances(masks.max(axis=-1), baseline.max(axis=-1), spacings[name])
+             for name, masks in zip(test.ids, test.masks)]
 print(f"ASSD: mean {np.mean([assd(values) for values in distances]):.1f} mm")
 print(f"HD95: mean {np.mean([hd95(values) for values in distances]):.1f} mm")
 print(f"NSD:  mean {np.mean([nsd(values) for values in distances]):.2f} at {TOLERANCE_MM} mm")
@@ -931,11 +903,8 @@ figures.draw_xray(axes[0, 0], 255 * mean_mask.max(axis=-1), "mean of the trainin
 figures.draw_xray(axes[0, 1], test.images[worst], f"worst: {test.ids[worst]}")
 figures.draw_outlines(axes[0, 1], test.masks[worst])
 figures.draw_outlines(axes[0, 1], baseline, figures.PREDICTION)
-figures.show(
-    figure,
-    "On the left two blurred bright lungs, the mean of all training masks. On the right the test "
-    "X-ray that it fits worst, with its true outlines as solid lines and the mean's outlines as dashed ones.",
-)
+figures.show(figure, "On the left two blurred bright lungs, the mean of all training masks. On the right the test "
+             "X-ray that it fits worst, with its true outlines as solid lines and the mean's outlines as dashed ones.")
 
 # %% [markdown]
 # The mean and the **standard deviation** (SD) over images say how good it is and how much that varies; the worst image
@@ -1016,7 +985,6 @@ figures.show(
 #
 # </details>
 
-
 # %%
 def dice_per_lung(y_true, y_pred):
     """Hard Dice coefficient of each lung in each image."""
@@ -1039,7 +1007,6 @@ def exercise_1():
     assert np.allclose(scores[1], 0, atol=1e-3), f"the lungs are exchanged, so nothing is right: {scores[1]}"
     assert np.allclose(scores[2], [1, 2 / 3]), f"no first lung and none predicted, half of the second: {scores[2]}"
     assert np.allclose(scores[3], 0, atol=1e-3), f"one lung only predicted, the other only there: {scores[3]}"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -1076,7 +1043,6 @@ def exercise_1():
 #
 # </details>
 
-
 # %%
 def is_pooled(metric):
     """Whether a metric takes a batch as one picture."""
@@ -1086,26 +1052,16 @@ def is_pooled(metric):
 # %%
 @check
 def exercise_2():
-    pooling = {
-        "pooled_dice": pooled_dice,
-        "pooled_iou": pooled_iou,
-        "pooled_dice_loss": pooled_dice_loss,
-        "keras.losses.Dice()": keras.losses.Dice(),
-    }
-    per_image = {
-        "soft_dice": soft_dice,
-        "hard_dice": hard_dice,
-        "batch_dice": batch_dice,
-        "dice_bce": dice_bce,
-        "keras.losses.Dice(axis=(1, 2, 3))": keras.losses.Dice(axis=(1, 2, 3)),
-    }
+    pooling = {"pooled_dice": pooled_dice, "pooled_iou": pooled_iou, "pooled_dice_loss": pooled_dice_loss,
+               "keras.losses.Dice()": keras.losses.Dice()}
+    per_image = {"soft_dice": soft_dice, "hard_dice": hard_dice, "batch_dice": batch_dice, "dice_bce": dice_bce,
+                 "keras.losses.Dice(axis=(1, 2, 3))": keras.losses.Dice(axis=(1, 2, 3))}
     for name, metric in (pooling | per_image).items():
         answer = is_pooled(metric)
         one_bool = np.shape(answer) == () and np.asarray(answer).dtype == bool
         assert one_bool, f"{name}: {answer!r} is neither True nor False"
         assert answer or name in per_image, f"{name} pools, and your answer is False. Do your images bring it to light?"
         assert name in pooling or not answer, f"{name} is no pooled one, and your answer is True. What is compared?"
-
 
 # %% [markdown]
 # <details><summary>Solution</summary>

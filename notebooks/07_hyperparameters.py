@@ -36,9 +36,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %%
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -121,10 +119,8 @@ def model_for(recipe):
 # %%
 models = {recipe.name: model_for(recipe) for recipe in (LAPTOP, ARTICLE)}
 for name, network in models.items():
-    print(
-        f"{name:8} input {network.input_shape[1:]}, output {network.output_shape[1:]}, "
-        f"{network.count_params():>12,} parameters"
-    )
+    print(f"{name:8} input {network.input_shape[1:]}, output {network.output_shape[1:]}, "
+          f"{network.count_params():>12,} parameters")
 
 # %% [markdown]
 # > **Predict.** The article's network has 64 filters at the start, ours has 8. Its picture has 512 pixels a side, ours
@@ -149,17 +145,12 @@ print(f"{work['article'] / work['laptop']:.0f} times as much")
 # Now the whole training on this data set. A **step** looks at one batch and changes the weights once; an **epoch** is
 # one pass over all training images.
 
-
 # %%
 def plan(recipe, images):
     steps = images // recipe.batch_size
     seen = steps * recipe.batch_size * recipe.epochs
-    return {
-        "steps per epoch": steps,
-        "steps": steps * recipe.epochs,
-        "images seen": seen,
-        "multiply-adds": seen * work[recipe.name],
-    }
+    return {"steps per epoch": steps, "steps": steps * recipe.epochs, "images seen": seen,
+            "multiply-adds": seen * work[recipe.name]}
 
 
 plans = {recipe.name: plan(recipe, len(split["train"])) for recipe in (LAPTOP, ARTICLE)}
@@ -170,7 +161,6 @@ for line in plans["laptop"]:
 # %% [markdown]
 # The backward pass needs what every layer computed on the way forward, so all of it stays in memory until the step is
 # done. A rough count, four bytes per number:
-
 
 # %%
 def memory_of(network, batch_size):
@@ -229,7 +219,6 @@ for name, numbers in plans.items():
 # **Gradient descent**: compute the gradient of the loss, then change every weight by the **learning rate** times the
 # gradient, downhill. With a single weight $w$ and the loss $w^2$, whose gradient is $2 w$, one can watch it.
 
-
 # %%
 def descend(rate, steps=8, w=2.0):
     path = [w]
@@ -254,12 +243,9 @@ for place, (rate, name) in enumerate({0.03: "too small", 0.4: "right", 1.05: "to
     axes[0, place].plot(curve, curve**2, color="grey")
     axes[0, place].plot(path, path**2, "o--", color="black", markersize=5)
     axes[0, place].set(title=f"rate {rate}: {name}", xlabel="weight", ylabel="loss", ylim=(-0.5, 20), xlim=(-4.5, 4.5))
-figures.show(
-    figure,
-    "Three times the same bowl-shaped curve with eight steps from the same start. Left: the steps are "
-    "so short that they stop half way. Middle: they reach the bottom. Right: each step lands higher on the "
-    "other side.",
-)
+figures.show(figure, "Three times the same bowl-shaped curve with eight steps from the same start. Left: the steps are "
+             "so short that they stop half way. Middle: they reach the bottom. Right: each step lands higher on the "
+             "other side.")
 
 # %%
 assert abs(descend(0.03)[-1]) > 1, "too small: still far from the bottom"
@@ -307,7 +293,6 @@ assert reach < start_size
 #
 # The optimizer has to forget, too: Adam's running means are set back to zero.
 
-
 # %%
 def short_training(rate):
     network.set_weights(first_weights)
@@ -335,12 +320,9 @@ axes[0, 0].set(xlabel="step", ylabel="training loss", ylim=(None, 2.4))
 axes[0, 0].legend(title="learning rate", fontsize=7, ncols=2)
 axes[0, 1].semilogx(rates, [end[rate] for rate in rates], "ko-")
 axes[0, 1].set(xlabel="learning rate", ylabel="mean loss of the last five steps")
-figures.show(
-    figure,
-    "Left: the training loss over twelve steps for six learning rates; at the smallest rate the line "
-    "stays level, at larger ones it falls. Right: the loss at the end over the learning rate, a curve that "
-    "falls from left to right and rises again at the largest rate.",
-)
+figures.show(figure, "Left: the training loss over twelve steps for six learning rates; at the smallest rate the line "
+             "stays level, at larger ones it falls. Right: the loss at the end over the learning rate, a curve that "
+             "falls from left to right and rises again at the largest rate.")
 
 # %%
 falls = {rate: sweep[rate][0] - end[rate] for rate in rates}
@@ -382,11 +364,8 @@ over_time = np.array([float(schedule(step)) for step in range(steps + 1)])
 figure, axes = figures.new_figure(1, 1, width=5, height=2.6)
 axes[0, 0].plot(over_time, color="black")
 axes[0, 0].set(xlabel="step", ylabel="learning rate")
-figures.show(
-    figure,
-    "The learning rate over the steps of a training: a short straight rise, then a long fall along "
-    "half a cosine to zero.",
-)
+figures.show(figure, "The learning rate over the steps of a training: a short straight rise, then a long fall along "
+             "half a cosine to zero.")
 assert np.isclose(over_time.max(), LAPTOP.learning_rate) and over_time[-1] < 1e-6
 assert np.argmax(over_time) == round(WARM_UP * steps)
 
@@ -450,7 +429,6 @@ for recipe in (LAPTOP, ARTICLE):
 #
 # All of this in one function. The steps per epoch are not in the recipe, because they depend on the data.
 
-
 # %%
 def make_optimizer(recipe, steps_per_epoch):
     """Build the optimizer of a recipe."""
@@ -480,7 +458,6 @@ for recipe in (LAPTOP, ARTICLE):
 #
 # For the article's recipe we show the article's four metrics (Dice and IoU soft and pooled, recall and precision of
 # masks cut at 0.5), and our hard Dice per image beside them, so that all can be compared in one table.
-
 
 # %%
 def compile_model(model, recipe, steps_per_epoch):
@@ -644,7 +621,6 @@ print("jit_compile:", model.jit_compile)
 #
 # </details>
 
-
 # %%
 def three_part_rate(step, steps, peak, warm_up, fall):
     """Learning rate of a step, counted from 0: a rise, a level part and a fall."""
@@ -708,7 +684,6 @@ def exercise_1():
 # normalisation" computes it. The rest of it is gradient. Keep the uncorrected means for the next step.
 #
 # </details>
-
 
 # %%
 def adam_moves(gradients, rate):

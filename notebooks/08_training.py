@@ -36,9 +36,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %%
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -129,7 +127,6 @@ history = model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=2)
 # The pipeline never ends and shuffles by itself, so `fit` has to be told how many steps make an epoch, and not to
 # shuffle.
 
-
 # %%
 def count_steps(recipe, training):
     count = len(training.ids)
@@ -163,7 +160,6 @@ tiny_arrays = Arrays(arrays.ids, arrays.images[:, ::every, ::every], arrays.mask
 tiny_split = {"train": split["train"][:16], "val": split["val"][:8]}
 assert tiny_arrays.images.shape == (len(cases), 32, 32)
 
-
 # %%
 def tiny_model():
     keras.utils.set_random_seed(42)
@@ -184,7 +180,6 @@ tiny_checks = make_dataset(tiny_part.images, tiny_part.masks, tiny)
 # at certain moments. You write a class, and name the methods after the moments.
 #
 # > **Predict.** Two epochs of two steps each: how many lines will this callback print, and in which order?
-
 
 # %%
 class SayWhen(keras.callbacks.Callback):
@@ -209,7 +204,6 @@ print("training has ended")
 #
 # A callback that is useful: one line for each epoch.
 
-
 # %%
 class PrintEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
@@ -218,15 +212,8 @@ class PrintEpoch(keras.callbacks.Callback):
 
 
 # %% tags=["nbval-ignore-output"]
-history = model.fit(
-    tiny_batches,
-    validation_data=tiny_checks,
-    steps_per_epoch=4,
-    epochs=2,
-    callbacks=[PrintEpoch()],
-    shuffle=False,
-    verbose=0,
-)
+history = model.fit(tiny_batches, validation_data=tiny_checks, steps_per_epoch=4, epochs=2,
+                    callbacks=[PrintEpoch()], shuffle=False, verbose=0)
 
 # %% [markdown]
 # Names that begin with `val_` were measured on the **validation** images at the end of the epoch: images that the
@@ -354,11 +341,8 @@ axes[0, 0].plot([step / 21 for step in range(len(plan_rates))], plan_rates, colo
 axes[0, 0].set(title="laptop: a plan", xlabel="epoch", ylabel="learning rate")
 axes[0, 1].step(range(1, len(rule_rates) + 1), rule_rates, where="mid", color="black")
 axes[0, 1].set(title="article: a rule, invented losses", xlabel="epoch", yscale="log")
-figures.show(
-    figure,
-    "Learning rate over epochs. On the left it rises in a short straight line and then falls along "
-    "a cosine to zero. On the right, on a logarithmic axis, it is level and then falls to a tenth, twice.",
-)
+figures.show(figure, "Learning rate over epochs. On the left it rises in a short straight line and then falls along "
+             "a cosine to zero. On the right, on a logarithmic axis, it is level and then falls to a tenth, twice.")
 
 # %%
 print("first epoch with a smaller rate:", 1 + min(e for e, rate in enumerate(rule_rates) if rate < 0.9 * rule_rates[0]))
@@ -419,7 +403,6 @@ assert len(read_log(scratch / "log.csv")) == 3 and len(read_log(scratch / "log.c
 # weights are saved. That epoch has to be trained again, and its line must not stand there twice. So before going on
 # we cut the log to the epochs that were saved, again by writing beside and renaming.
 
-
 # %%
 def keep_log(path, epochs):
     rows = read_log(path, epochs)
@@ -446,7 +429,6 @@ assert past == read_log(scratch / "log.csv") and len(past) == 2
 # But the log holds everything that they count from. So we do what we did above by hand: we tell them about the past
 # epochs, one after the other, before training goes on. `ReduceLROnPlateau` then lowers the learning rate again, which
 # it has already done in the past; therefore the learning rate is put back to what the checkpoint holds.
-
 
 # %%
 class ReplayLog(keras.callbacks.Callback):
@@ -486,7 +468,6 @@ assert float(ruled.optimizer.learning_rate) == rule_rates[14]
 # Now the list, in the order in which Keras calls them at the end of an epoch. The order matters twice: a line in the
 # log promises that `best.keras` is up to date, and a saved `last.keras` promises that its epoch has its line.
 
-
 # %%
 def make_callbacks(recipe, run_folder, past):
     best = min((row["val_loss"] for row in past), default=None)
@@ -512,7 +493,6 @@ for each in (LAPTOP, ARTICLE):
 # %% [markdown]
 # One question remains before training goes on: is there anything left to do? Either all epochs are done, or the early
 # stop has spoken. Both can be seen in the log.
-
 
 # %%
 def is_finished(recipe, rows):
@@ -570,7 +550,6 @@ print("steps made by the saved one:", int(old.optimizer.iterations))
 # %%
 from lungseg_utils.training import claim_run_folder
 
-
 # %%
 def train(recipe, arrays, split, run_folder, epochs=None, seed=42):
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
@@ -581,16 +560,10 @@ def train(recipe, arrays, split, run_folder, epochs=None, seed=42):
     done = int(model.optimizer.iterations) // steps
     past = keep_log(run_folder / "log.csv", done)
     if not is_finished(recipe, past):
-        model.fit(
-            make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
-            validation_data=make_dataset(validation.images, validation.masks, recipe),
-            shuffle=False,
-            verbose=0,
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=epochs or recipe.epochs,
-            callbacks=make_callbacks(recipe, run_folder, past),
-        )
+        model.fit(make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
+                  validation_data=make_dataset(validation.images, validation.masks, recipe), shuffle=False, verbose=0,
+                  steps_per_epoch=steps, initial_epoch=done, epochs=epochs or recipe.epochs,
+                  callbacks=make_callbacks(recipe, run_folder, past))
     return read_log(run_folder / "log.csv")
 
 
@@ -678,11 +651,8 @@ figures.draw_curves(axes[0, 1], log, "hard_dice", "hard Dice of both lungs")
 axes[0, 0].set_yscale("log")  # small losses can be told apart
 for each in axes[0]:
     each.axvline(kept["epoch"] + 1, color="gray", linestyle=":")
-figures.show(
-    figure,
-    "Two pairs of learning curves over epochs, training solid and validation dashed: the loss falls, "
-    "fast at first and then slowly, and the Dice coefficient rises. A dotted line marks the kept epoch.",
-)
+figures.show(figure, "Two pairs of learning curves over epochs, training solid and validation dashed: the loss falls, "
+             "fast at first and then slowly, and the Dice coefficient rises. A dotted line marks the kept epoch.")
 
 # %% [markdown]
 # How to read such curves:
@@ -707,10 +677,8 @@ last = keras.models.load_model(chosen.run / "last.keras")
 measured = last.evaluate(make_dataset(training.images, training.masks, recipe), verbose=0, return_dict=True)
 
 for name in ("loss", "hard_dice"):
-    print(
-        f"{name:9}  training, from the log {log[-1][name]:.4f}   training, measured alike {measured[name]:.4f}   "
-        f"validation {log[-1][f'val_{name}']:.4f}"
-    )
+    print(f"{name:9}  training, from the log {log[-1][name]:.4f}   training, measured alike {measured[name]:.4f}   "
+          f"validation {log[-1][f'val_{name}']:.4f}")
 
 # %% [markdown]
 # The third number belongs beside the second, not beside the first. The distance between those two is the gap between
@@ -720,10 +688,8 @@ for name in ("loss", "hard_dice"):
 # ## Which epoch is kept?
 
 # %% tags=["nbval-ignore-output"]
-print(
-    f"best.keras: epoch {kept['epoch'] + 1:.0f} of {len(log)}, validation loss {kept['val_loss']:.4f}, "
-    f"validation hard Dice {kept['val_hard_dice']:.4f}"
-)
+print(f"best.keras: epoch {kept['epoch'] + 1:.0f} of {len(log)}, validation loss {kept['val_loss']:.4f}, "
+      f"validation hard Dice {kept['val_hard_dice']:.4f}")
 assert (chosen.run / "best.keras").exists()
 
 # %% [markdown]
@@ -747,7 +713,6 @@ assert (chosen.run / "best.keras").exists()
 # (If a message of oneDNN appears, it says that this processor has no bfloat16 instructions. oneDNN is the library with
 # TensorFlow's fast convolutions.)
 
-
 # %%
 def seconds_per_step(policy):
     keras.config.set_dtype_policy(policy)
@@ -766,9 +731,8 @@ def seconds_per_step(policy):
 # %% tags=["nbval-ignore-output"]
 every = recipe.image_size // 64
 tiny_but_wide = dataclasses.replace(tiny, image_size=64, base_filters=8)
-small_batch = next(
-    iter(make_dataset(training.images[:4, ::every, ::every], training.masks[:4, ::every, ::every], tiny_but_wide))
-)
+small_batch = next(iter(make_dataset(training.images[:4, ::every, ::every], training.masks[:4, ::every, ::every],
+                                     tiny_but_wide)))
 full, half = seconds_per_step("float32"), seconds_per_step("mixed_bfloat16")
 print(f"float32 {1000 * full:.0f} ms, mixed_bfloat16 {1000 * half:.0f} ms per step: {half / full:.1f} times as long")
 
@@ -866,7 +830,6 @@ shutil.rmtree(scratch)  # the small world is no longer needed
 #
 # </details>
 
-
 # %%
 def stops_after(losses, patience, least):
     """Number of epochs after which training stops for want of progress, or None."""
@@ -881,11 +844,10 @@ from lungseg_utils.exercises import check
 def exercise_1():
     slow, nan = [0.5, 0.4, 0.39, 0.38, 0.37], float("nan")
     for losses, patience, least, right, look in (
-        (slow, 2, 0.025, 4, "Epochs are counted from 1, and those without progress are 3 and 4."),
-        (slow, 3, 0.025, None, "Compare with the last epoch that was progress: small steps add up."),
-        ([3, 2, 2, 1, 1, 1], 2, 0, 6, "Loss 2 in epoch 3 is no lower than before, and only epochs in a row count."),
-        ([nan, 0.5, nan, nan], 2, 0, 4, "What do your comparisons say about NaN, and what comes after a NaN?"),
-    ):
+            (slow, 2, 0.025, 4, "Epochs are counted from 1, and those without progress are 3 and 4."),
+            (slow, 3, 0.025, None, "Compare with the last epoch that was progress: small steps add up."),
+            ([3, 2, 2, 1, 1, 1], 2, 0, 6, "Loss 2 in epoch 3 is no lower than before, and only epochs in a row count."),
+            ([nan, 0.5, nan, nan], 2, 0, 4, "What do your comparisons say about NaN, and what comes after a NaN?")):
         answer = stops_after(losses, patience, least)
         assert answer == right, f"{losses} with patience {patience} and least {least} gave {answer}. {look}"
 
@@ -932,7 +894,6 @@ def exercise_1():
 # you divide, and by what?
 #
 # </details>
-
 
 # %%
 def gradient_in_parts(model, images, masks, size):

@@ -39,9 +39,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %%
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -128,7 +126,6 @@ one = np.repeat(one, model.input_shape[-1], axis=-1)
 print("for the model:", one.shape, one.dtype)
 assert 0 <= one.min() and one.max() <= 1
 
-
 # %%
 def predict_probabilities(model, images, batch_size=8):
     inputs = images[..., np.newaxis].astype("float32") / 255
@@ -180,11 +177,8 @@ picture = axes[0, 1].imshow(probabilities[0].max(axis=-1), cmap="viridis", vmin=
 axes[0, 1].set_title("probability of lung", fontsize=10)
 axes[0, 1].set_axis_off()
 figure.colorbar(picture, ax=axes[0, 1], shrink=0.8)
-figures.show(
-    figure,
-    "A chest X-ray, and beside it the predicted probability as colours: near one inside two lungs, "
-    "near zero outside, and in between only in a thin seam along the outlines.",
-)
+figures.show(figure, "A chest X-ray, and beside it the predicted probability as colours: near one inside two lungs, "
+             "near zero outside, and in between only in a thin seam along the outlines.")
 
 # %% [markdown]
 # The network is sure nearly everywhere. It doubts along the outline, where a person would doubt too.
@@ -219,16 +213,12 @@ print(f"Dice: cut first {dice(circle, cut_first):.3f}, enlarge first {dice(circl
 figure, axes = figures.new_figure(1, 3, width=2.4, height=2.6)
 for each, mask, title in zip(axes[0], (small, cut_first, enlarge_first), ("small", "cut first", "enlarge first")):
     figures.draw_xray(each, 255 * mask, title)
-figures.show(
-    figure,
-    "Three pictures of a white circle: a coarse one with grey steps along its edge, one cut first "
-    "with stairs all around, and one enlarged first, which is nearly as round as a circle.",
-)
+figures.show(figure, "Three pictures of a white circle: a coarse one with grey steps along its edge, one cut first "
+             "with stairs all around, and one enlarged first, which is nearly as round as a circle.")
 
 # %% [markdown]
 # Cutting throws the fractions away, and no enlarging brings them back. They say where *within* a pixel the edge runs.
 # Now the same with our network, on the validation X-rays:
-
 
 # %%
 def cut_then_enlarge(probabilities, height, width):
@@ -277,7 +267,6 @@ for first, second in ((0.4, 0.6), (0.1, 0.999), (0.001, 0.9)):
 # is nearer to the first. On X-rays we have to measure it. Very small and very large probabilities are clipped, because
 # the log-odds of 0 and 1 are infinite.
 
-
 # %%
 def enlarge_log_odds(probabilities, height, width):
     log_odds = logit(np.clip(probabilities.max(axis=-1), 1e-4, 1 - 1e-4))
@@ -300,7 +289,10 @@ for way in (cut_then_enlarge, enlarge_then_cut, enlarge_log_odds):
 # holes. We do. A **connected component** is a set of mask pixels that hang together:
 
 # %%
-toy = np.array([[1, 1, 1, 0, 0, 0], [1, 0, 1, 0, 0, 1], [1, 1, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0]], dtype="uint8")
+toy = np.array([[1, 1, 1, 0, 0, 0],
+                [1, 0, 1, 0, 0, 1],
+                [1, 1, 1, 0, 0, 1],
+                [0, 0, 0, 0, 0, 0]], dtype="uint8")
 count, labels, stats, _ = cv2.connectedComponentsWithStats(toy)
 print(labels)
 print("areas:", stats[:, cv2.CC_STAT_AREA], "(the first one is the background)")
@@ -312,7 +304,6 @@ print("areas:", stats[:, cv2.CC_STAT_AREA], "(the first one is the background)")
 # from the machine.
 #
 # > **Predict.** What is left of `toy` after cleaning, and what with `parts=2`?
-
 
 # %%
 def clean(mask, parts=1):
@@ -356,11 +347,8 @@ for name, mask in (("spoiled", spoiled), ("cleaned", clean(spoiled))):
 figure, axes = figures.new_figure(1, 2, width=2.6)
 figures.draw_xray(axes[0, 0], 255 * spoiled, "spoiled")
 figures.draw_xray(axes[0, 1], 255 * clean(spoiled), "cleaned")
-figures.show(
-    figure,
-    "The white mask of one lung twice: first with a round blob in the far upper corner and a hole "
-    "inside, then without both.",
-)
+figures.show(figure, "The white mask of one lung twice: first with a round blob in the far upper corner and a hole "
+             "inside, then without both.")
 
 # %% [markdown]
 # The Dice coefficient hardly notices, because it counts area. The distance does notice: a blob far away has an outline
@@ -373,7 +361,6 @@ figures.show(
 # ## From probabilities to masks
 #
 # All of it together. With one channel for both lungs there are two parts to keep.
-
 
 # %%
 def to_masks(probabilities, height, width, threshold=0.5):
@@ -402,23 +389,17 @@ print(masks.shape, masks.dtype)
 thresholds = np.arange(1, 10) / 10
 log_odds = logit(np.clip(probabilities.max(axis=-1), 1e-4, 1 - 1e-4))
 enlarged = [cv2.resize(each, true.shape[::-1]) for true, each in zip(true_masks, log_odds)]
-curve = [
-    np.mean([dice(true, each > logit(threshold)) for true, each in zip(true_masks, enlarged)])
-    for threshold in thresholds
-]
+curve = [np.mean([dice(true, each > logit(threshold)) for true, each in zip(true_masks, enlarged)])
+         for threshold in thresholds]
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = figures.new_figure(width=4.5, height=3)
 axes[0, 0].plot(thresholds, curve, "o-", color="black")
 axes[0, 0].set(xlabel="threshold", ylabel="mean Dice on validation", xticks=thresholds, ylim=(0.9, 1))
-figures.show(
-    figure,
-    "Mean Dice coefficient of the validation cases over nine thresholds, as points joined by a "
-    "line; the higher, the better.",
-)
-print(
-    f"best threshold on validation: {thresholds[np.argmax(curve)]:.1f}; it gains {max(curve) - curve[4]:.4f} over 0.5"
-)
+figures.show(figure, "Mean Dice coefficient of the validation cases over nine thresholds, as points joined by a "
+             "line; the higher, the better.")
+print(f"best threshold on validation: {thresholds[np.argmax(curve)]:.1f}; "
+      f"it gains {max(curve) - curve[4]:.4f} over 0.5")
 print(f"Dice at 0.3: {curve[2]:.4f}, at 0.5: {curve[4]:.4f}, at 0.7: {curve[6]:.4f}")
 
 # %% [markdown]
@@ -443,11 +424,8 @@ for line, case, each in zip(axes, test_cases, predict_probabilities(model, test.
     figures.draw_xray(line[0], image, case.id)
     figures.draw_xray(line[1], 255 * true.max(axis=-1), "truth")
     figures.draw_xray(line[2], 255 * to_masks(each, *image.shape).max(axis=-1), "prediction")
-figures.show(
-    figure,
-    "Three rows of three pictures: a chest X-ray, the true mask of its two lungs in white on black, "
-    "and the predicted mask, which looks nearly the same.",
-)
+figures.show(figure, "Three rows of three pictures: a chest X-ray, the true mask of its two lungs in white on black, "
+             "and the predicted mask, which looks nearly the same.")
 
 # %% [markdown]
 # They look alike. But two masks side by side always look alike: the eye does not see a shift of some pixels. That is
@@ -457,7 +435,6 @@ figures.show(
 
 # %%
 from lungseg_utils.scores import assd, iou, nsd, precision, recall
-
 
 # %%
 def score_masks(true, predicted, spacing_mm):
@@ -558,11 +535,8 @@ for lung, marker in zip(LUNGS, "<>o"):
     axes[0, 0].plot(range(1, len(values) + 1), values, marker, label=lung, fillstyle="none")
 axes[0, 0].set(xlabel="test cases, each lung sorted from worst to best", ylabel="Dice")
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "Dice coefficient of each test case as points sorted from worst to best, with one marker for each "
-    "lung and one for both.",
-)
+figures.show(figure, "Dice coefficient of each test case as points sorted from worst to best, with one marker for each "
+             "lung and one for both.")
 
 # %% [markdown]
 # ## The worst cases
@@ -582,11 +556,8 @@ for each, row in zip(axes[0], worst):
     figures.draw_outlines(each, to_masks(predicted, *image.shape), figures.PREDICTION)
     down, right = np.nonzero(true.any(axis=-1))  # show the lungs only, as large as possible
     each.set(xlim=(right.min() - 25, right.max() + 25), ylim=(down.max() + 25, down.min() - 25))
-figures.show(
-    figure,
-    "The three test cases with the lowest Dice coefficient; solid lines are the true outlines and "
-    "dashed lines the predicted ones, which leave the true ones in some places.",
-)
+figures.show(figure, "The three test cases with the lowest Dice coefficient; solid lines are the true outlines and "
+             "dashed lines the predicted ones, which leave the true ones in some places.")
 
 # %% [markdown]
 # Look at each and ask: where do the lines part? At the heart, at the diaphragm, at a finding, at the top? Are the
@@ -601,10 +572,8 @@ figures.show(
 
 # %%
 mean_mask = arrays.part(split["train"]).masks.mean(axis=0).astype("float32")
-baseline = [
-    dice(read_masks(case).max(axis=-1), to_masks(mean_mask, *read_grey(case.image).shape).max(axis=-1))
-    for case in test_cases
-]
+baseline = [dice(read_masks(case).max(axis=-1), to_masks(mean_mask, *read_grey(case.image).shape).max(axis=-1))
+            for case in test_cases]
 
 # %% tags=["nbval-ignore-output"]
 gain = np.array([row["dice"] for row in both]) - baseline
@@ -626,7 +595,6 @@ assert np.mean(gain) > 0, "a network that looks at the X-ray should beat one tha
 # error of a *difference* between two groups is larger than either: the root of the sum of the two squares. A difference
 # that is not clearly more than two of those may well be chance.
 
-
 # %%
 def print_groups(name, groups):
     for group in sorted({str(each) for each in groups}):
@@ -635,28 +603,15 @@ def print_groups(name, groups):
             print(f"{name:8} {group:12} n = {len(values):2}  too few to say anything")
             continue
         error = values.std(ddof=1) / len(values) ** 0.5
-        print(
-            f"{name:8} {group:12} n = {len(values):2}  Dice {values.mean():.4f} ± {2 * error:.4f}, "
-            f"worst {values.min():.4f}{'  (small group)' if len(values) < 15 else ''}"
-        )
+        print(f"{name:8} {group:12} n = {len(values):2}  Dice {values.mean():.4f} ± {2 * error:.4f}, "
+              f"worst {values.min():.4f}{'  (small group)' if len(values) < 15 else ''}")
 
 
 # %% tags=["nbval-ignore-output"]
 print_groups("finding", [{None: "unknown", 0: "no", 1: "yes"}[row["finding"]] for row in both])
 print_groups("sex", [row["sex"] or "unknown" for row in both])
-print_groups(
-    "age",
-    [
-        "unknown"
-        if row["age"] is None
-        else "0 to 17"
-        if row["age"] < 18
-        else "18 to 49"
-        if row["age"] < 50
-        else "50 and more"
-        for row in both
-    ],
-)
+print_groups("age", ["unknown" if row["age"] is None else "0 to 17" if row["age"] < 18 else
+                     "18 to 49" if row["age"] < 50 else "50 and more" for row in both])
 
 # %% [markdown]
 # Read it with care:
@@ -678,11 +633,8 @@ print_groups(
 # > **Predict.** Will it refuse? Will its probabilities be near 0.5, as a sign of doubt?
 
 # %% tags=["nbval-ignore-output"]
-strange = {
-    "as it should be": test.images[:8],
-    "black and white exchanged": 255 - test.images[:8],
-    "lying on its side": np.rot90(test.images[:8], axes=(1, 2)).copy(),
-}
+strange = {"as it should be": test.images[:8], "black and white exchanged": 255 - test.images[:8],
+           "lying on its side": np.rot90(test.images[:8], axes=(1, 2)).copy()}
 answers = {name: predict_probabilities(model, images) for name, images in strange.items()}
 for name, each in answers.items():
     doubt = (each > 0.1) & (each < 0.9)
@@ -693,11 +645,8 @@ figure, axes = figures.new_figure(1, 3, width=2.6, height=2.8)
 for each, name in zip(axes[0], strange):
     figures.draw_xray(each, strange[name][0], name)
     figures.draw_outlines(each, answers[name][0] > 0.5, figures.PREDICTION)
-figures.show(
-    figure,
-    "One chest X-ray three times with dashed predicted outlines: as it should be, "
-    "with black and white exchanged, and lying on its side.",
-)
+figures.show(figure, "One chest X-ray three times with dashed predicted outlines: as it should be, "
+             "with black and white exchanged, and lying on its side.")
 
 # %% [markdown]
 # It does not refuse. It answers in each case, right or wrong. Nothing in its training
@@ -753,9 +702,8 @@ print(len(fresh), "drawings" if real is None else "real X-rays", "that trained n
 from lungseg_utils.images import load_arrays, resize_image
 
 models = {"yours": model, "shipped": shipped}
-results = {
-    name: evaluate(each, fresh, load_arrays(fresh, each.input_shape[1], cache).images) for name, each in models.items()
-}
+results = {name: evaluate(each, fresh, load_arrays(fresh, each.input_shape[1], cache).images)
+           for name, each in models.items()}
 
 # %% tags=["nbval-ignore-output"]
 print(f"{'':8} {'Dice':>7} {'SD':>7} {'p5':>7} {'worst':>7}  {'ASSD, mm':>9} {'HD95, mm':>9}")
@@ -779,7 +727,8 @@ for name, result in results.items():
 # Where do they go wrong? The X-rays on which one of the two has its lowest scores, for both:
 
 # %% tags=["nbval-ignore-output"]
-scores = {name: {row["id"]: row["dice"] for row in result if row["lung"] == "both"} for name, result in results.items()}
+scores = {name: {row["id"]: row["dice"] for row in result if row["lung"] == "both"}
+          for name, result in results.items()}
 hardest = sorted(fresh, key=lambda case: min(each[case.id] for each in scores.values()))[:3]
 
 figure, axes = figures.new_figure(2, 3, width=2.2, height=2.4)
@@ -790,11 +739,8 @@ for line, name in zip(axes, models):
         figures.draw_xray(each, image, f"{name}: Dice {scores[name][case.id]:.3f}")
         figures.draw_outlines(each, read_masks(case))
         figures.draw_outlines(each, to_masks(predicted, *image.shape), figures.PREDICTION)
-figures.show(
-    figure,
-    "Two rows with the same three chest X-rays: above with the outlines of your model, below with "
-    "those of the shipped one, dashed, beside the true ones, which are solid.",
-)
+figures.show(figure, "Two rows with the same three chest X-rays: above with the outlines of your model, below with "
+             "those of the shipped one, dashed, beside the true ones, which are solid.")
 
 # %% [markdown]
 # Do both fail on the same X-rays, and at the same place? Then the X-ray may be hard, or its truth doubtful, or both
@@ -818,11 +764,8 @@ assert all(np.array_equal(each.masks, six[0].masks) for each in six)
 figure, axes = figures.new_figure(2, 3, width=2, height=2)
 for each, drawn in zip(axes.flat, six):
     figures.draw_xray(each, drawn.image)
-figures.show(
-    figure,
-    "Six drawn X-rays of one chest. Lungs, heart and diaphragm have the same outlines in all; "
-    "brightness, contrast, ribs, vessels, wires and letters differ from picture to picture.",
-)
+figures.show(figure, "Six drawn X-rays of one chest. Lungs, heart and diaphragm have the same outlines in all; "
+             "brightness, contrast, ribs, vessels, wires and letters differ from picture to picture.")
 
 # %% [markdown]
 # We compare the mean grey value of the lungs with that of a narrow ring around them, in each of the six:
@@ -873,11 +816,8 @@ figure, axes = figures.new_figure(2, 5, width=1.8, height=2)
 for each, part in zip(axes.flat, [None, *left_out]):
     drawn = draw_phantom(122, 256, finding=True, without={part} if part else set())
     figures.draw_xray(each, drawn.image, f"without {part}" if part else "all parts")
-figures.show(
-    figure,
-    "One drawn chest X-ray with all its parts, then nine times without one of them: without bones the "
-    "lungs are smooth, without the heart the middle is dark, and so on for each part of the list.",
-)
+figures.show(figure, "One drawn chest X-ray with all its parts, then nine times without one of them: without bones the "
+             "lungs are smooth, without the heart the middle is dark, and so on for each part of the list.")
 
 # %% [markdown]
 # For each part, the network of the `laptop` recipe was trained briefly on drawings without that part, then scored on
@@ -893,10 +833,8 @@ table = kept("parts.json")
 full = [row for row in table["rows"] if row["name"].startswith("all parts")]
 without = [row for row in table["rows"] if row not in full]
 without.sort(key=lambda row: row["held out"]["mean"])
-print(
-    f"{len(table['rows'])} trainings of {table['plan']['recipe']['epochs']} epochs, "
-    f"on {table['plan']['drawings']} drawings each"
-)
+print(f"{len(table['rows'])} trainings of {table['plan']['recipe']['epochs']} epochs, "
+      f"on {table['plan']['drawings']} drawings each")
 print(f"scored on {full[0]['held out']['n']} X-rays of {table['data']}")
 
 # %%
@@ -910,11 +848,8 @@ for each, key, title in zip(axes[0], ("mean", "p5"), ("mean Dice", "fifth percen
     each.invert_yaxis()
 axes[0, 0].set_yticklabels([row["name"] for row in without])
 axes[0, 1].legend(fontsize=8)
-figures.show(
-    figure,
-    "Two dot charts with a row for each training without one part of the drawing, sorted by the mean "
-    "Dice coefficient on real X-rays; a grey band marks the two trainings with all parts.",
-)
+figures.show(figure, "Two dot charts with a row for each training without one part of the drawing, sorted by the mean "
+             "Dice coefficient on real X-rays; a grey band marks the two trainings with all parts.")
 
 # %%
 means = [row["held out"]["mean"] for row in full]
@@ -968,10 +903,8 @@ print(f"development minus held out: {gap:+.4f}; two standard errors of it: {2 * 
 # One published U-Net, trained on 174 real X-rays from Japan (the JSRT set), scored on all of this set. Its training
 # and its annotators were others: the figure is for orientation only.
 published = 0.944  # github.com/ngaggion/HybridGNet, Results/Evaluate_Montgomery.ipynb
-print(
-    f"that U-Net: {published}; ours, from drawings: {groups['all']['dice']['mean']:.3f}, "
-    f"held out {held_out['mean']:.3f}"
-)
+print(f"that U-Net: {published}; ours, from drawings: {groups['all']['dice']['mean']:.3f}, "
+      f"held out {held_out['mean']:.3f}")
 
 # %% [markdown]
 # A development third that is clearly better than the rest would be the sign of a fitted drawing. A gap within two
@@ -990,11 +923,8 @@ drawn = draw_phantom(77, 256)
 figure, axes = figures.new_figure(2, 7, width=1.4, height=2)
 for each, (name, change) in zip(axes.flat, CHANGES.items(), strict=True):
     figures.draw_xray(each, change(drawn.image, drawn.masks)[0], textwrap.fill(name, 15))
-figures.show(
-    figure,
-    "One drawn X-ray unchanged and changed in thirteen ways: darker, brighter, with less contrast, "
-    "blurred, noisy, turned, smaller in a black frame, cut to the lungs, mirrored, negative, and so on.",
-)
+figures.show(figure, "One drawn X-ray unchanged and changed in thirteen ways: darker, brighter, with less contrast, "
+             "blurred, noisy, turned, smaller in a black frame, cut to the lungs, mirrored, negative, and so on.")
 
 # %% [markdown]
 # > **Predict.** Which changes make it worse? Some were part of the shipped model's training: it saw drawings that were
@@ -1056,7 +986,8 @@ print(f"{'minutes of training':20} {minutes[0]:10.0f} {minutes[1]:10.0f}   (all 
 # of this patient.
 
 # %%
-tested = {name: [row for row in kept(f"crossval-{name}.csv") if row["lung"] == "both"] for name in about}
+tested = {name: [row for row in kept(f"crossval-{name}.csv") if row["lung"] == "both"]
+          for name in about}
 for fold, made in enumerate(about["best"]["folds"], 1):
     part = [row for row in tested["best"] if row["fold"] == fold]
     patients, findings = {row["patient"] for row in part}, [row for row in part if row["finding"] == 1]
@@ -1102,16 +1033,9 @@ def bootstrap_interval(values, patients, seed=0):
     if len(names) < 2:
         return float(values.mean()), float(values.mean())
     sums, counts = np.bincount(numbers, values), np.bincount(numbers)
-    drawn = stats.bootstrap(
-        (sums, counts),
-        lambda total, count, axis: total.sum(axis) / count.sum(axis),
-        n_resamples=10_000,
-        batch=1000,
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+    drawn = stats.bootstrap((sums, counts), lambda total, count, axis: total.sum(axis) / count.sum(axis),
+                            n_resamples=10_000, batch=1000, paired=True, vectorized=True, method="percentile",
+                            rng=np.random.default_rng(seed))
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
@@ -1124,13 +1048,11 @@ assert np.allclose((low, high), by_loop, atol=0.2 * (high - low)), "the two agre
 # > **Predict.** The five models of `best` share recipe and seed. They differ in the X-rays that trained and tested
 # > them. How far apart will the highest and the lowest mean of a fold be? Further apart than the interval is wide?
 
-
 # %%
 def draw_intervals(axes, values, places, **style):
     means, lows, highs = (np.array([value[key] for value in values]) for key in ("mean", "low", "high"))
-    axes.errorbar(
-        means, places, xerr=[means - lows, highs - means], linestyle="none", color="black", capsize=3, **style
-    )
+    axes.errorbar(means, places, xerr=[means - lows, highs - means], linestyle="none", color="black", capsize=3,
+                  **style)
 
 
 # %%
@@ -1140,18 +1062,13 @@ for name, marker in {"best": "o", "laptop": "s"}.items():
     means = [np.mean([row["dice"] for row in tested[name] if row["fold"] == fold]) for fold in range(1, 6)]
     axes[0, 0].plot(means, range(1, 6), marker, color="black", fillstyle="none")
     draw_intervals(axes[0, 0], [whole], [6], marker=marker, label=name)
-    print(
-        f"{name:6} folds from {min(means):.4f} to {max(means):.4f}, {max(means) - min(means):.4f} apart; "
-        f"all: {whole['mean']:.4f}, interval {whole['high'] - whole['low']:.4f} wide"
-    )
+    print(f"{name:6} folds from {min(means):.4f} to {max(means):.4f}, {max(means) - min(means):.4f} apart; "
+          f"all: {whole['mean']:.4f}, interval {whole['high'] - whole['low']:.4f} wide")
 labels = [f"fold {fold}" for fold in range(1, 6)] + ["all"]
 axes[0, 0].set(xlabel="mean Dice", yticks=range(1, 7), yticklabels=labels, ylim=(6.6, 0.4))
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "A dot chart of the mean Dice coefficient in each of five folds, circles for the recipe best and "
-    "squares for laptop; in the last row the mean of all X-rays, with its interval as a whisker.",
-)
+figures.show(figure, "A dot chart of the mean Dice coefficient in each of five folds, circles for the recipe best and "
+             "squares for laptop; in the last row the mean of all X-rays, with its interval as a whisker.")
 
 # %% [markdown]
 # Suppose that only one fold had been measured, and you did not know whether it was a lucky one. Two honest reports of
@@ -1209,11 +1126,8 @@ axes[0, 0].axvline(values[0]["mean"], color="grey", linestyle=":")
 labels = [f"{name} (n = {value['n']})" for name, value in zip(parts, values)]
 axes[0, 0].set(xlabel="mean Dice of best, with 95 % interval", yticks=range(len(parts)), yticklabels=labels)
 axes[0, 0].invert_yaxis()
-figures.show(
-    figure,
-    "A dot chart with a row for all X-rays and one for each group by finding, sex and age: the mean "
-    "Dice coefficient with its interval as a whisker; a dotted line marks the mean of all.",
-)
+figures.show(figure, "A dot chart with a row for all X-rays and one for each group by finding, sex and age: the mean "
+             "Dice coefficient with its interval as a whisker; a dotted line marks the mean of all.")
 for label, value in zip(labels, values):
     print(f"{label:28} {value['mean']:.4f} ({value['low']:.4f} to {value['high']:.4f}), worst {value['worst']:.4f}")
 
@@ -1255,23 +1169,13 @@ for name, each in tested.items():
 figure, axes = figures.new_figure(width=6, height=3)
 for name, marker in {"best": "o", "laptop": "s"}.items():
     values = sorted(row["dice"] for row in tested[name])
-    axes[0, 0].plot(
-        range(1, len(values) + 1),
-        values,
-        marker,
-        color="black",
-        markersize=4,
-        label=name,
-        fillstyle="full" if name == "best" else "none",
-    )
+    axes[0, 0].plot(range(1, len(values) + 1), values, marker, color="black", markersize=4, label=name,
+                    fillstyle="full" if name == "best" else "none")
 axes[0, 0].axhline(scores.FAILURE, color="grey", linestyle=":", label="called a failure below")
 axes[0, 0].set(xlabel="X-rays, each recipe sorted from worst to best", ylabel="Dice")
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "The Dice coefficient of every X-ray, sorted from worst to best, as filled circles for the recipe "
-    "best and open squares for laptop; a dotted line marks what is called a failure.",
-)
+figures.show(figure, "The Dice coefficient of every X-ray, sorted from worst to best, as filled circles for the recipe "
+             "best and open squares for laptop; a dotted line marks what is called a failure.")
 
 # %%
 of_laptop = {row["id"]: row["dice"] for row in tested["laptop"]}
@@ -1319,27 +1223,18 @@ for place, row in enumerate(trainings):
     if row["difference"]["mean"] < far:
         axes[0, 0].text(far, place, f" far to the left, at {row['difference']['mean']:.2f}", va="center", fontsize=9)
 axes[0, 0].axvline(0, color="grey", linestyle=":")
-axes[0, 0].set(
-    xlabel="difference in mean Dice from the reference",
-    xlim=(far, near),
-    yticks=range(len(trainings)),
-    yticklabels=[row["name"] for row in trainings],
-)
+axes[0, 0].set(xlabel="difference in mean Dice from the reference", xlim=(far, near), yticks=range(len(trainings)),
+               yticklabels=[row["name"] for row in trainings])
 axes[0, 0].invert_yaxis()
-figures.show(
-    figure,
-    "A dot chart with a row for each changed choice: its difference from the reference with a "
-    "whisker, and below it a small cross for each seed; what is too far off is a number.",
-)
+figures.show(figure, "A dot chart with a row for each changed choice: its difference from the reference with a "
+             "whisker, and below it a small cross for each seed; what is too far off is a number.")
 
 # %%
 print(f"{'':36}   Dice  worst  work  difference (95 % interval)")
 for row in trainings:
     mean, low, high = (row["difference"][key] for key in ("mean", "low", "high"))
-    print(
-        f"{row['name']:36} {row['dice']['mean']:.4f} {row['dice']['worst']:.4f} {row['work']:5.1f}  "
-        f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
-    )
+    print(f"{row['name']:36} {row['dice']['mean']:.4f} {row['dice']['worst']:.4f} {row['work']:5.1f}  "
+          f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
 
 # %% [markdown]
 # How to read it:
@@ -1428,13 +1323,8 @@ print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['othe
 # %%
 learned = kept("curve.json")["rows"]
 amounts = sorted({row["images"] for row in learned})
-curves = {
-    start: [
-        np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
-        for amount in amounts
-    ]
-    for start in ("drawings", "random")
-}
+curves = {start: [np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
+                  for amount in amounts] for start in ("drawings", "random")}
 
 figure, axes = figures.new_figure(width=6, height=3.4)
 for (start, means), style in zip(curves.items(), ("o-", "s--")):
@@ -1442,11 +1332,8 @@ for (start, means), style in zip(curves.items(), ("o-", "s--")):
 axes[0, 0].set(xscale="log", xlabel="real X-rays in training", ylabel="mean Dice", xticks=amounts, xticklabels=amounts)
 axes[0, 0].minorticks_off()
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "Mean Dice coefficient over the number of real X-rays in training, on a logarithmic axis: a "
-    "solid line with circles for the start from drawings, a dashed one with squares for the random start.",
-)
+figures.show(figure, "Mean Dice coefficient over the number of real X-rays in training, on a logarithmic axis: a "
+             "solid line with circles for the start from drawings, a dashed one with squares for the random start.")
 
 # %%
 print("real X-rays   from drawings   from random weights   lead")
@@ -1496,11 +1383,8 @@ assert masks.shape == (*xray.image.shape, 2)
 figure, axes = figures.new_figure(width=3.4, height=3.8)
 axes[0, 0].imshow(overlay(xray.image, masks))
 axes[0, 0].set_axis_off()
-figures.show(
-    figure,
-    "A drawn chest X-ray that is higher than wide, with a solid line around the lung on the viewer's "
-    "left and a dashed line around the other.",
-)
+figures.show(figure, "A drawn chest X-ray that is higher than wide, with a solid line around the lung on the viewer's "
+             "left and a dashed line around the other.")
 spacing_mm = xray.spacing_mm or (0.7, 0.7)  # invented, for our drawing alone
 for lung, area in lung_areas(masks, spacing_mm).items():
     print(f"{lung:15} {area:4.0f} cm²")
@@ -1664,7 +1548,6 @@ folder.cleanup()
 #
 # </details>
 
-
 # %%
 def doubts(masks):
     """Set of words that say why the masks of one X-ray cannot be right."""
@@ -1681,15 +1564,10 @@ def exercise_1():
     good[20:50, 10:30, 0] = small[20:50, 10:30, 0] = wide[20:50, 10:60, 0] = 1
     good[5:45, 50:70, 1] = small[5:12, 50:70, 1] = wide[5:45, 50:70, 1] = 1
     for name, masks, right in (
-        ("two good lungs", good, ""),
-        ("two lungs in the wrong order", good[..., ::-1], "swapped"),
-        ("a second lung of no pixel", good * np.uint8([1, 0]), "missing"),
-        ("no lung", good * 0, "missing"),
-        ("a small second lung", small, "unequal"),
-        ("a small first lung", small[:, ::-1, ::-1], "unequal"),
-        ("lungs that share pixels", wide, "overlapping"),
-        ("both faults", small[..., ::-1], "swapped unequal"),
-    ):
+            ("two good lungs", good, ""), ("two lungs in the wrong order", good[..., ::-1], "swapped"),
+            ("a second lung of no pixel", good * np.uint8([1, 0]), "missing"), ("no lung", good * 0, "missing"),
+            ("a small second lung", small, "unequal"), ("a small first lung", small[:, ::-1, ::-1], "unequal"),
+            ("lungs that share pixels", wide, "overlapping"), ("both faults", small[..., ::-1], "swapped unequal")):
         found = doubts(masks)
         assert set(found) == set(right.split()), f"{name} gave {found}"
 
@@ -1743,7 +1621,6 @@ def exercise_1():
 # compare.
 #
 # </details>
-
 
 # %%
 def flip_test(gains, patients, flips=4000, seed=0):

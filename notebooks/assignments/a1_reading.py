@@ -56,9 +56,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import csv
@@ -92,7 +90,6 @@ def write_clinic(rows, files):
         csv.writer(file).writerows([COLUMNS, *rows])
     return folder
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 ROWS = [
     ["CL_0007", "Mrs A", "scans/CL_0007.png", "masks/b.png", "masks/a.png"],
@@ -110,14 +107,12 @@ print((clinic / "pictures.csv").read_text())
 # `mask_files` writes two arrays as files and gives their paths back. `wide` is an X-ray that is wider than it is high,
 # with its masks. Viewer's left comes first, as everywhere in the course.
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-5", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def mask_files(left, right):
     folder = Path(tempfile.mkdtemp())
     for name, pixels in (("viewers_left.png", left), ("viewers_right.png", right)):
         cv2.imwrite(str(folder / name), np.asarray(pixels, np.uint8))
     return folder / "viewers_left.png", folder / "viewers_right.png"
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-6", "locked": true, "schema_version": 3, "solution": false, "task": false}
 drawn = draw_phantom(77, 128)
@@ -140,7 +135,6 @@ print("picture", wide.shape, wide.dtype, "masks", wide_masks.shape, wide_masks.d
 # - If an ID stands in the table twice, it raises a `ValueError` whose message contains that ID. A **patient** may well
 #   stand there twice: these are two X-rays. The patient is not needed here.
 
-
 # %% nbgrader={"grade": false, "grade_id": "clinic_cases", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def clinic_cases(folder):
     """The X-rays of a clinic as dictionaries with `id`, `image`, `left_mask`, `right_mask`, sorted by ID."""
@@ -161,7 +155,6 @@ def clinic_cases(folder):
                 raise FileNotFoundError(f"{path} is missing")
     return [cases[name] for name in sorted(cases)]
     ### END SOLUTION
-
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = figures.new_figure(1, 3)
@@ -187,10 +180,8 @@ assert sorted(found) == ["K1", "K2"], f"Mr D has two X-rays, K1 and K2, and this
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(11)
 numbers = rng.permutation(40)
-rows = [
-    [f"P{n:02d}", f"patient {n % 7}", f"x/{m}.png", f"m/{m}r.png", f"m/{m}l.png"]
-    for n, m in zip(rng.permutation(40), numbers)
-]
+rows = [[f"P{n:02d}", f"patient {n % 7}", f"x/{m}.png", f"m/{m}r.png", f"m/{m}l.png"]
+        for n, m in zip(rng.permutation(40), numbers)]
 look = "What does the table say belongs to that ID?"
 many = clinic_cases(write_clinic(rows, [n for r in rows for n in r[2:]]))
 found = {case["id"]: Path(case["image"]).name for case in many}
@@ -206,10 +197,8 @@ assert {left, right} == {"a.png", "b.png"}, f"CL_0007 has the masks a.png and b.
 assert left == "b.png", f"CL_0007: the viewer's left got {left}. Whose right and left does the table speak of?"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(12)
-rows = [
-    [f"Q{n}", f"patient {n}", f"{n}.png", f"{a}.png", f"{a + 1}.png"]
-    for n, a in enumerate(rng.permutation(30) * 2 + 100)
-]
+rows = [[f"Q{n}", f"patient {n}", f"{n}.png", f"{a}.png", f"{a + 1}.png"]
+        for n, a in enumerate(rng.permutation(30) * 2 + 100)]
 for case in clinic_cases(write_clinic(rows, [n for r in rows for n in r[2:]])):
     left, right = int(Path(case["left_mask"]).stem), int(Path(case["right_mask"]).stem)
     assert left + 1 == right, f"{case['id']}: viewer's left {left}.png, right {right}.png. Whose sides are they?"
@@ -224,7 +213,6 @@ assert found == ["CL_0003", "CL_0007", "CL_0011"], f"sorted by ID, CL_0003 comes
 blanks = [[f"  {row[0]} ", *row[1:]] for row in ROWS]
 found = [case["id"] for case in clinic_cases(write_clinic(blanks, [name for row in ROWS for name in row[2:]]))]
 assert found == ["CL_0003", "CL_0007", "CL_0011"], f"blanks around an ID do not count, and the IDs are {found}"
-
 
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # a missing file is named (4 marks)
@@ -244,7 +232,6 @@ for gone in ("scans/third.png", "masks/b.png", "masks/e.png", "scans/CL_0007.png
     assert said is not None, f"{gone} is missing, and there was no FileNotFoundError. Do you look for all three files?"
     assert Path(gone).name in said, f"{gone} is missing, and the message does not name it: {said}"
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # an ID that stands there twice (3 marks)
@@ -279,7 +266,6 @@ assert "CL_0011" in (twice(again) or ""), "'CL_0011' and ' CL_0011' are the same
 # By hand: a row of `0 60 128 255` has its half at 127.5, so the mask is `0 0 1 1`. A row of `0 1 1 0` has its half at 0.5,
 # so it is `0 1 1 0`.
 
-
 # %% nbgrader={"grade": false, "grade_id": "lung_masks", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def lung_masks(left_path, right_path):
     """Two mask files as (height, width, 3) uint8 of 0 and 1: viewer's left, viewer's right, either."""
@@ -295,7 +281,6 @@ def lung_masks(left_path, right_path):
         raise ValueError(f"{left_path} has {left.shape} pixels, {right_path} has {right.shape}")
     return np.stack([left, right, left | right], axis=-1).astype(np.uint8)
     ### END SOLUTION
-
 
 # %% tags=["nbval-ignore-output"]
 both = lung_masks(*mask_files(wide_masks[..., 0] * 255, wide_masks[..., 1]))
@@ -351,7 +336,6 @@ for white in ((255, 255), (128, 128), (200, 200), (128, 255)):
     assert right, f"files with 0 and {white[0]}, 0 and {white[1]}: channel 2 {look}"
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "lung_masks-test-4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # files that do not fit (4 marks)
 def complaint(left, right):
@@ -406,7 +390,6 @@ assert 0 in counts, f"a file that is black everywhere gave {counts[1]} pixels of
 # By hand: 96 rows and 128 columns, `size` 64. The longer side becomes 64, the other round(96 · 64 / 128) = 48. Above stand
 # (64 - 48) // 2 = 8 rows of zeros.
 
-
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit(image, masks, size):
     """Picture and masks, shrunk alike and padded to (size, size)."""
@@ -421,7 +404,6 @@ def fit(image, masks, size):
     new_masks[inside] = shares > 0.5
     return new_image, new_masks
     ### END SOLUTION
-
 
 # %% tags=["nbval-ignore-output"]
 image, masks = fit(wide, wide_masks, 64)
@@ -529,7 +511,6 @@ for height, width, size in ((80, 60, 41), (64, 99, 50), (77, 76, 30)):
 #   to (height, width) with linear interpolation (`cv2.INTER_LINEAR`), and a pixel is lung above 0.5.
 # - It returns (height, width, 2) `uint8` of 0 and 1. A pixel in a thousand may differ.
 
-
 # %% nbgrader={"grade": false, "grade_id": "unfit", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def unfit(probabilities, height, width):
     """Masks at the size of the file, from probabilities for the padded square."""
@@ -541,7 +522,6 @@ def unfit(probabilities, height, width):
     return (cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
     ### END SOLUTION
 
-
 # %% tags=["nbval-ignore-output"]
 square = cv2.resize(np.pad(wide_masks, ((16, 16), (0, 0), (0, 0))).astype(np.float32), (32, 32), interpolation=3)
 back = unfit(square, 96, 128)  # as if a network had answered with the share of lung in each pixel
@@ -550,11 +530,8 @@ figures.draw_xray(axes[0, 0], square.max(axis=-1) * 255, "32 x 32, probability o
 figures.draw_xray(axes[0, 1], wide, "96 x 128, dashed: brought back")
 figures.draw_outlines(axes[0, 1], wide_masks)
 figures.draw_outlines(axes[0, 1], back, figures.PREDICTION)
-figures.show(
-    figure,
-    "Left, a small square with two white lungs, black above and below. Right, the wide X-ray with the "
-    "true outlines, solid, and those that came back, dashed, which nearly agree.",
-)
+figures.show(figure, "Left, a small square with two white lungs, black above and below. Right, the wide X-ray with the "
+             "true outlines, solid, and those that came back, dashed, which nearly agree.")
 
 # %% nbgrader={"grade": true, "grade_id": "unfit-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # shape, and the bars are gone (4 marks)
@@ -625,7 +602,6 @@ for length, size in ((120, 24), (64, 25), (90, 18)):
 # - If there are fewer than `3 * minimum` ill or healthy patients, it raises a `ValueError`.
 # - It does not change NumPy's global random state.
 
-
 # %% nbgrader={"grade": false, "grade_id": "split_with_minimum", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def split_with_minimum(patients, findings, minimum, seed):
     """Positions of X-rays in `train`, `val` and `test`, by patient, with enough ill and healthy ones in each."""
@@ -642,7 +618,6 @@ def split_with_minimum(patients, findings, minimum, seed):
     return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-7", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def invented_patients(seed, ill, healthy):
     rng = np.random.default_rng(seed)
@@ -652,7 +627,6 @@ def invented_patients(seed, ill, healthy):
         rows += [(f"P{number:03d}", finding) for finding in shown]
     order = rng.permutation(len(rows))
     return [rows[i][0] for i in order], [rows[i][1] for i in order]
-
 
 # %% tags=["nbval-ignore-output"]
 patients, findings = invented_patients(1, ill=20, healthy=30)
@@ -683,7 +657,6 @@ for seed in range(5):
     assert sum(map(len, split.values())) == len(patients), "some X-rays are missing, or stand there twice"
     assert all(list(split[part]) == sorted(split[part]) for part in split), "the positions in a part are not sorted"
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "split_with_minimum-test-2", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # at least so many ill and healthy patients in each part (5 marks)
@@ -721,7 +694,6 @@ for part, want in (("val", 12), ("test", 12), ("train", 36)):
     assert abs(got - want) <= 2, f"60 patients, some with nine X-rays: {look}"
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "split_with_minimum-test-4", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the same seed, the same patients; another seed, others (5 marks)
 def test_patients(patients, findings, seed):
@@ -751,7 +723,6 @@ np.random.seed(99)
 split_with_minimum(patients, findings, 2, 5)
 assert np.array_equal(before, np.random.random(3)), "NumPy's global random state is another one after your function"
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "split_with_minimum-test-5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # impossible (2 marks)
@@ -794,7 +765,6 @@ def squashed(mask, way):
 def brought_back(small):
     return cv2.resize(small.astype(np.float32), (256, 160), interpolation=cv2.INTER_LINEAR) > 0.5
 
-
 # %%
 def height_by_width(mask):
     height, width = np.ptp(np.argwhere(mask), axis=0) + 1
@@ -806,7 +776,6 @@ def compared(true, way):
     down, right = np.argwhere(back).mean(axis=0) - np.argwhere(true).mean(axis=0)
     apart = assd(outline_distances(true, back, (1, 1)))  # a pixel counts 1 in both directions
     return f"{100 * (back.sum() / true.sum() - 1):7.1f} {apart:8.2f} {right:6.2f} {down:6.2f}"
-
 
 # %% tags=["nbval-ignore-output"]
 lungs = [draw_phantom(600 + number, 256).masks[48:208, :, 0] > 0 for number in range(6)]
@@ -825,11 +794,8 @@ for place, way in zip(axes[0, 1:], WAYS):
     figures.draw_xray(place, lungs[0][view] * 120, f"{way}, brought back: dashed")
     figures.draw_outlines(place, lungs[0][view][..., None])
     figures.draw_outlines(place, back[view][..., None], figures.PREDICTION)
-figures.show(
-    figure,
-    "Left, the lung in the square, narrow and high. Middle, area: the dashed outline follows the true "
-    "one. Right, nearest neighbour: the dashed outline lies to the right of it.",
-)
+figures.show(figure, "Left, the lung in the square, narrow and high. Middle, area: the dashed outline follows the true "
+             "one. Right, nearest neighbour: the dashed outline lies to the right of it.")
 
 # %% [markdown]
 # **Question.** In 100 to 150 words:

@@ -53,9 +53,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -77,7 +75,6 @@ print(len(drawn), "X-rays; the second, scaled:", image.shape, image.dtype.name, 
 # `read_at` reads an array at places between its pixels: linear interpolation, and 0 for what lies outside. In the
 # example, half-way between two rows:
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def read_at(values, rows, columns):
     """Read values (height, width, channels) at rows and columns (h, w) in px, all float32: (h, w, channels)."""
@@ -91,7 +88,6 @@ def read_at(values, rows, columns):
         total += tf.where(inside, share, 0.0)[..., tf.newaxis] * pixel
     return total
 
-
 # %%
 ladder = tf.constant([[0.0, 0.0], [0.4, 0.4], [1.0, 1.0]])[..., tf.newaxis]  # 3 rows, 2 columns, 1 channel
 print(read_at(ladder, tf.constant([[0.5], [1.5]]), tf.constant([[0.0], [1.0]])).numpy().ravel())
@@ -100,7 +96,6 @@ print(read_at(ladder, tf.constant([[0.5], [1.5]]), tf.constant([[0.0], [1.0]])).
 # `smooth` gives every pixel of a field a weighted mean of its surroundings: the nearer, the more, as a Gaussian bell
 # with a standard deviation of `sigma` px says. In the example, the ones are in one column, and
 # each row becomes the bell itself (the row in the middle is printed):
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-10", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def smooth(field, sigma):
@@ -111,7 +106,6 @@ def smooth(field, sigma):
     for shape in ([-1, 1, 1, 1], [1, -1, 1, 1]):  # along the columns, then along the rows; 0 outside of the picture
         field = tf.nn.conv2d(field, tf.reshape(bell / bell.sum(), shape), 1, "SAME")
     return field[0, ..., 0]
-
 
 # %%
 ones_in_a_column = np.zeros((9, 7), "float32")
@@ -149,7 +143,6 @@ print(smooth(tf.constant(ones_in_a_column), 1)[4].numpy().round(2))
 # By hand: where the field says 1 down and 0.5 to the right, the pixel in row 3, column 4 is the mean of the old pixels
 # in row 4, columns 4 and 5.
 
-
 # %% nbgrader={"grade": false, "grade_id": "bend_together", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def bend_together(image, masks, seed, strength, sigma):
     """Bend a picture and its masks by one random smooth field, at most `strength` px in each direction."""
@@ -165,7 +158,6 @@ def bend_together(image, masks, seed, strength, sigma):
     return bent[..., :1], tf.cast(bent[..., 1:] > 0.5, tf.float32)
     ### END SOLUTION
 
-
 # %% [markdown]
 # Look at it:
 
@@ -175,16 +167,12 @@ for number, axis in enumerate(axes[0]):
     bent, its_masks = bend_together(image, masks, tf.constant([number, 0]), [0, 2, 4, 8][number], 6)
     figures.draw_xray(axis, bent[..., 0].numpy() * 255, f"strength {[0, 2, 4, 8][number]}")
     figures.draw_outlines(axis, its_masks.numpy())
-figures.show(
-    figure,
-    "A drawn X-ray with the outlines of its lungs four times, bent more and more from left to right. "
-    "The outlines follow the lungs in all four.",
-)
+figures.show(figure, "A drawn X-ray with the outlines of its lungs four times, bent more and more from left to right. "
+             "The outlines follow the lungs in all four.")
 
 # %% [markdown]
 # How can a test know the field? With a picture in which each pixel says in which row it is: bend it, and see which rows
 # were read. The same with columns. `measured_field` does so, and leaves out the margin, where black may come in.
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-5", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def measured_field(bend, height, width, seed, strength, sigma):
@@ -196,7 +184,6 @@ def measured_field(bend, height, width, seed, strength, sigma):
         seen, _ = bend(picture, tf.zeros([height, width, 2]), tf.constant(seed), strength, sigma)
         found.append(np.asarray(seen)[..., 0] * (length - 1) - place)
     return np.stack(found)[:, margin:-margin, margin:-margin]
-
 
 # %% nbgrader={"grade": true, "grade_id": "bend_together-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # shapes, dtypes and values (4 marks)
@@ -260,7 +247,6 @@ for number, strength in enumerate((2.0, 5.0, 0.8)):
         assert wrong == 0, f"{what}. Is each pixel read at one place, by linear interpolation, and cut at one half?"
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "bend_together-test-4", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the field: its size, its smoothness, its two directions (5 marks)
 def check_field(strength, sigma, first):
@@ -275,22 +261,16 @@ def check_field(strength, sigma, first):
     for name, axis in (("row", 2), ("column", 3)):  # after a Gaussian, 2 * sigma**2 * step is about 1
         step = np.mean(np.diff(np.array(fields), axis=axis) ** 2) / np.mean(np.square(fields))
         assert 0.5 < 2 * sigma**2 * step < 2, f"{says}: from one {name} to the next, the field is " + (
-            "too smooth" if 2 * sigma**2 * step < 1 else "not smooth enough"
-        )
-
-
+            "too smooth" if 2 * sigma**2 * step < 1 else "not smooth enough")
 check_field(3.0, 3.0, 5)
 ### BEGIN HIDDEN TESTS
 check_field(4.5, 2.0, 2)
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "bend_together-test-5", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the seed, and the work inside a pipeline (5 marks)
 def bend_alone(first):
     return [np.asarray(bend_together(image, masks, tf.constant([first, n]), 3.0, 4.0)[0]) for n in range(3)]
-
-
 alone, again = bend_alone(4), bend_alone(4)
 seeds = tf.data.Dataset.range(3).map(lambda n: tf.stack([np.int64(4), n]))
 stream = seeds.map(lambda seed: bend_together(image, masks, seed, 3.0, 4.0)[0])
@@ -329,7 +309,6 @@ assert not np.allclose(alone[1], other[1], atol=1e-2), "seeds [4, 1] and [5, 1] 
 # By hand: 3 X-rays with a finding, A, B, C, and 8 without, 1 to 8. With `batch_size` 4 a pass has 4 batches, for
 # example 5 2 C A, 1 8 B C, 7 3 B A, 6 4 A C. Each number comes once; A and C come three times, B twice.
 
-
 # %% nbgrader={"grade": false, "grade_id": "balanced_batches", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def balanced_batches(images, masks, findings, batch_size, seed):
     """Make a dataset of batches of which one half has a finding, in a new order on each pass."""
@@ -349,11 +328,9 @@ def balanced_batches(images, masks, findings, batch_size, seed):
     return pairs.map(look_up)
     ### END SOLUTION
 
-
 # %% [markdown]
 # The tests use pictures that say which one they are: all pixels of picture 7 are 7, and so are those of its masks.
 # `read_pass` reads a pass as such numbers.
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-6", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def numbered(count, ill):
@@ -366,7 +343,6 @@ def numbered(count, ill):
 def read_pass(dataset):
     """The numbers of the pictures in each batch of a pass, at most 99 batches."""
     return [pictures[:, 0, 0].astype(int).tolist() for pictures, _ in dataset.take(99).as_numpy_iterator()]
-
 
 # %%
 batches = balanced_batches(*numbered(11, {8, 9, 10}), 4, 1)
@@ -392,7 +368,6 @@ for count, ill, size, expected in examples:
     assert {len(batch) for batch in found} == {size}, f"{what}: batches of {sorted({len(batch) for batch in found})}"
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "balanced_batches-test-2", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # one half of each batch has a finding (6 marks)
 def check_halves(count, ill, size, seed):
@@ -400,8 +375,6 @@ def check_halves(count, ill, size, seed):
     for batch in read_pass(dataset) + read_pass(dataset):
         found = sum(number in ill for number in batch)
         assert 2 * found == len(batch), f"{len(ill)} of {count} have a finding: {found} in a batch of {len(batch)}"
-
-
 check_halves(11, {8, 9, 10}, 4, 1)
 check_halves(11, set(range(8)), 4, 1)
 check_halves(12, {9, 10, 11}, 4, 1)  # 9 in the larger group do not fill the last batch
@@ -413,7 +386,6 @@ for seed in range(4):
     check_halves(count, ill, size, seed)
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "balanced_batches-test-3", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # each picture comes with its own masks (5 marks)
 def check_pairs(count, ill, size, seed):
@@ -422,14 +394,11 @@ def check_pairs(count, ill, size, seed):
         for picture, its_masks in zip(pictures, their_masks):
             of = sorted(set(its_masks.ravel().tolist()))
             assert of == [picture[0, 0]], f"picture {picture[0, 0]} comes with the masks of {of}"
-
-
 check_pairs(11, {8, 9, 10}, 4, 1)
 ### BEGIN HIDDEN TESTS
 check_pairs(17, {1, 3, 4, 9, 16}, 6, 2)
 check_pairs(10, set(range(9)), 2, 3)
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "balanced_batches-test-4", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # how often each X-ray comes in a pass (5 marks)
@@ -445,8 +414,6 @@ def check_counts(count, ill, size, seed):
         assert times[many].max() == 1, f"larger group: an X-ray comes {times[many].max()} times in a pass"
         left = int(np.sum(times[many] == 0))
         assert left < size // 2, f"larger group: {left} of {len(many)} X-rays do not come, batches of {size}"
-
-
 check_counts(11, {8, 9, 10}, 4, 1)
 check_counts(11, set(range(8)), 4, 1)
 ### BEGIN HIDDEN TESTS
@@ -455,14 +422,11 @@ check_counts(26, set(range(13)), 6, 3)
 check_counts(40, set(range(5)), 10, 4)
 ### END HIDDEN TESTS
 
-
 # %% nbgrader={"grade": true, "grade_id": "balanced_batches-test-5", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # a new order on each pass, and the same again with the same seed (5 marks)
 def passes(seed, many=24):
     dataset = balanced_batches(*numbered(many + 6, range(many, many + 6)), 4, seed)
     return [read_pass(dataset) for _ in range(6)]
-
-
 found = passes(1)
 for group, large in (("larger", True), ("smaller", False)):
     orders = {tuple(n for batch in one for n in batch if (n < 24) == large) for one in found}
@@ -501,24 +465,19 @@ assert len(together) > min(count, 72) / 2, f"{count} batches hold {len(together)
 # 0.9, 0.8, 0.7, 0.6 and 0.5, and anything for the others, then the sum of weight times score is 3.5, the sum of the
 # weights 5, and the mean 0.7.
 
-
 # %% nbgrader={"grade": false, "grade_id": "full_batches", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def full_batches(images, masks, batch_size):
     """Make a dataset of batches that are all full, with weights: 1 for an X-ray, 0 for what fills the last batch."""
     ### BEGIN SOLUTION
     missing = -len(images) % batch_size
     weights = np.ones(len(images))
-    filled = [
-        np.pad(np.float32(array), [(0, missing)] + [(0, 0)] * (np.ndim(array) - 1))
-        for array in (images, masks, weights)
-    ]
+    filled = [np.pad(np.float32(array), [(0, missing)] + [(0, 0)] * (np.ndim(array) - 1))
+              for array in (images, masks, weights)]
     return tf.data.Dataset.from_tensor_slices(tuple(filled)).batch(batch_size, drop_remainder=True)
     ### END SOLUTION
 
-
 # %% [markdown]
 # `few_xrays` gives the first drawn X-rays, scaled and with half of the pixels.
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-7", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def few_xrays(count):
@@ -533,7 +492,6 @@ for array in few_xrays(5):
 for batch in full_batches(*few_xrays(5), 4):
     print([part.shape for part in batch], batch[2].numpy())
 
-
 # %% nbgrader={"grade": true, "grade_id": "full_batches-test-1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # every batch has one shape (5 marks)
 def check_shapes(count, size):
@@ -547,8 +505,6 @@ def check_shapes(count, size):
         assert names == ["float32"] * 3, f"{says}: images, masks and weights are {names}"
     known = [tuple(spec.shape) for spec in dataset.element_spec]
     assert known == expected, f"{says}: element_spec says {known}"
-
-
 check_shapes(5, 4)
 check_shapes(8, 4)
 check_shapes(1, 4)
@@ -556,7 +512,6 @@ check_shapes(1, 4)
 for count, size in ((11, 3), (2, 5), (7, 1), (9, 8)):
     check_shapes(count, size)
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "full_batches-test-2", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # each X-ray once, in order (5 marks)
@@ -570,15 +525,12 @@ def check_once(count, size):
         assert same, f"{says}: the {name} that weigh something are not those that were given, in their order"
         inside = np.all((got > -1e-3) & (got < 1.001))  # also False for NaN, which no weight of 0 takes away
         assert inside, f"{says}: {name} have values from {got.min():.1f} to {got.max():.1f}"
-
-
 check_once(5, 4)
 check_once(8, 4)
 ### BEGIN HIDDEN TESTS
 for count, size in ((11, 3), (2, 5), (7, 1), (9, 8)):
     check_once(count, size)
 ### END HIDDEN TESTS
-
 
 # %% nbgrader={"grade": true, "grade_id": "full_batches-test-3", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the mean over an evaluation, and the number of batches (5 marks)
@@ -588,15 +540,11 @@ def check_mean(count, size):
     for number in ("first", "second"):
         batches = list(dataset.take(99).as_numpy_iterator())
         assert len(batches) == -(-count // size), f"{says}: {len(batches)} batches in the {number} pass"
-        weights, means = (
-            np.concatenate([np.ravel(of(batch)) for batch in batches])
-            for of in (lambda batch: batch[2], lambda batch: batch[0].mean(axis=(1, 2, 3)))
-        )
+        weights, means = (np.concatenate([np.ravel(of(batch)) for batch in batches])
+                          for of in (lambda batch: batch[2], lambda batch: batch[0].mean(axis=(1, 2, 3))))
         assert np.isclose(weights.sum(), count, atol=1e-3), f"{says}: the weights add up to {weights.sum():.3f}"
         mean = np.sum(weights * means[: len(weights)]) / weights.sum()
         assert abs(mean - images.mean()) < 1e-3, f"{says}: mean grey {mean:.3f}, without batches {images.mean():.3f}"
-
-
 check_mean(5, 4)
 check_mean(8, 4)
 ### BEGIN HIDDEN TESTS
@@ -631,7 +579,6 @@ for count, size in ((11, 3), (2, 5), (7, 1), (12, 6), (9, 8)):
 # - A mirror image whose channels were exchanged counts as together: each mask fits and is in its channel. (That it
 #   shows a heart on the wrong side is another matter, and no test of masks can see it.)
 
-
 # %% nbgrader={"grade": false, "grade_id": "keeps_together", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def keeps_together(transform):
     """Whether an augmentation moves a picture and its masks together."""
@@ -654,12 +601,10 @@ def keeps_together(transform):
     return True
     ### END SOLUTION
 
-
 # %% [markdown]
 # `roll_both` and `roll_apart` are a good and a bad transform: both move things by whole pixels, 8 at most, the second
 # one with other random numbers for the masks. `in_some(bad, share)` makes a transform that is bad with this share of
 # the seeds and good with the others; `other` chooses, with which. `says` asks your function.
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-8", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def roll(values, seed):
@@ -673,7 +618,6 @@ def roll_both(image, masks, seed):
 
 def roll_apart(image, masks, seed):
     return roll(image, seed), roll(masks, tf.constant(seed) + 1)
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-9", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def in_some(bad, share, other=0):
@@ -691,29 +635,20 @@ def says(judge, transform, name):
     assert one_bool, f"{name}: your answer ({what}) is neither True nor False"
     return bool(answer)
 
-
 # %%
 for name, transform in (("roll_both", roll_both), ("roll_apart", roll_apart)):
     print(name, says(keeps_together, transform, name))
-
 
 # %% nbgrader={"grade": true, "grade_id": "keeps_together-test-1", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # good transforms (6 marks)
 def move_and_light(image, masks, seed):
     image, masks = move_together(image, masks, random_transform(seed, 64))
     return change_light(image, tf.constant(seed) + 1), masks
-
-
-good = {
-    "nothing changes": lambda image, masks, seed: (image, masks),
-    "rolled": roll_both,
-    "moved": lambda image, masks, seed: move_together(image, masks, random_transform(seed, 64)),
-    "mirrored, channels exchanged": lambda image, masks, seed: (image[:, ::-1], masks[:, ::-1, ::-1]),
-    "moved, other light": move_and_light,
-    "other light": lambda image, masks, seed: (change_light(image, seed), masks),
-}
-
-
+good = {"nothing changes": lambda image, masks, seed: (image, masks), "rolled": roll_both,
+        "moved": lambda image, masks, seed: move_together(image, masks, random_transform(seed, 64)),
+        "mirrored, channels exchanged": lambda image, masks, seed: (image[:, ::-1], masks[:, ::-1, ::-1]),
+        "moved, other light": move_and_light,
+        "other light": lambda image, masks, seed: (change_light(image, seed), masks)}
 ### BEGIN HIDDEN TESTS
 def small_move(image, masks, seed):
     rows, columns = tf.meshgrid(tf.range(64.0), tf.range(64.0), indexing="ij")
@@ -721,8 +656,6 @@ def small_move(image, masks, seed):
     down, right = 3 * tf.sin(rows / 9 + columns / 12 + down), 3 * tf.sin(rows / 11 - columns / 10 + right)
     moved = read_at(tf.concat([image, masks], axis=-1), rows + down, columns + right)
     return moved[..., :1], tf.cast(moved[..., 1:] > 0.5, tf.float32)
-
-
 good["bent"] = small_move
 good["greys from 0.2 to 0.3"] = lambda image, masks, seed: (0.2 + 0.1 * roll(image, seed), roll(masks, seed))
 good["greys from 0.7 to 1"] = lambda image, masks, seed: (0.7 + 0.3 * roll(image, seed), roll(masks, seed))
@@ -734,23 +667,15 @@ for name, transform in good.items():
 
 # %% nbgrader={"grade": true, "grade_id": "keeps_together-test-2", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # picture and masks come apart (5 marks)
-bad = {
-    "other random numbers for the masks": roll_apart,
-    "masks stay, picture moves": lambda image, masks, seed: (tf.roll(image, [4, 4], [0, 1]), masks),
-    "one lung stays": lambda image, masks, seed: (
-        roll(image, seed),
-        tf.stack([roll(masks, seed)[..., 0], masks[..., 1]], axis=-1),
-    ),
-    "one lung 6 px too low": lambda image, masks, seed: (
-        image,
-        tf.stack([tf.roll(masks[..., 0], 6, 0), masks[..., 1]], axis=-1),
-    ),
-}
+bad = {"other random numbers for the masks": roll_apart,
+       "masks stay, picture moves": lambda image, masks, seed: (tf.roll(image, [4, 4], [0, 1]), masks),
+       "one lung stays": lambda image, masks, seed: (roll(image, seed), tf.stack(
+           [roll(masks, seed)[..., 0], masks[..., 1]], axis=-1)),
+       "one lung 6 px too low": lambda image, masks, seed: (image, tf.stack(
+           [tf.roll(masks[..., 0], 6, 0), masks[..., 1]], axis=-1))}
 ### BEGIN HIDDEN TESTS
-bad["the other lung 6 px too low"] = lambda image, masks, seed: (
-    image,
-    tf.stack([masks[..., 0], tf.roll(masks[..., 1], 6, 0)], axis=-1),
-)
+bad["the other lung 6 px too low"] = lambda image, masks, seed: (image, tf.stack(
+    [masks[..., 0], tf.roll(masks[..., 1], 6, 0)], axis=-1))
 bad["picture mirrored, masks not"] = lambda image, masks, seed: (image[:, ::-1], masks)
 bad["masks upside down, picture not"] = lambda image, masks, seed: (image, masks[::-1])
 bad["rows and columns of the masks exchanged"] = lambda image, masks, seed: (image, tf.transpose(masks, [1, 0, 2]))
@@ -766,15 +691,12 @@ for name, transform in bad.items():
     what = f"'{name}' is bad, and your answer is True. Would your pictures show it?"
     assert not says(keeps_together, transform, name), what
 
-
 # %% nbgrader={"grade": true, "grade_id": "keeps_together-test-3", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # what masks hold, and which lung is in which channel (4 marks)
 def not_cut(image, masks, seed):
     stacked, transform = tf.concat([image, masks], axis=-1), random_transform(seed, 64)
     moved = keras.ops.image.affine_transform(stacked, transform, "bilinear", "constant", 0)
     return moved[..., :1], moved[..., 1:]
-
-
 bad = {"mirrored": lambda image, masks, seed: (image[:, ::-1], masks[:, ::-1]), "fractions in the masks": not_cut}
 ### BEGIN HIDDEN TESTS
 bad["channels exchanged"] = lambda image, masks, seed: (roll(image, seed), roll(masks, seed)[..., ::-1])
@@ -790,13 +712,9 @@ for name, transform in bad.items():
 # transforms that are bad with some seeds only (5 marks)
 assert says(keeps_together, roll_both, "rolled"), "'rolled' keeps picture and masks together, and your answer is False"
 bad = {f"rolled apart in 40% of the seeds, kind {other}": in_some(roll_apart, 0.4, other) for other in (3, 50, 700)}
-
-
 ### BEGIN HIDDEN TESTS
 def stays(image, masks, seed):
     return tf.roll(image, [6, 6], [0, 1]), masks
-
-
 for other in range(8):
     bad[f"masks stay in 36% of the seeds, kind {other}"] = in_some(stays, 0.36, 1000 * other + 17)
 ### END HIDDEN TESTS
@@ -810,20 +728,17 @@ for name, transform in bad.items():
 # 4 in each direction. `random_pairs` are seeds, new ones in each pass. The cells are ready, run them.
 
 # %%
-padded = tf.data.Dataset.from_tensor_slices(
-    (
-        np.arange(12),
-        np.stack([np.pad(each.image, 4) for each in drawn]),
-        np.stack([np.pad(each.masks, [(4, 4), (4, 4), (0, 0)]) for each in drawn]),
-    )
-)
+padded = tf.data.Dataset.from_tensor_slices((
+    np.arange(12),
+    np.stack([np.pad(each.image, 4) for each in drawn]),
+    np.stack([np.pad(each.masks, [(4, 4), (4, 4), (0, 0)]) for each in drawn]),
+))
 rng = np.random.default_rng(3)
 random_pairs = tf.data.Dataset.random(seed=345, rerandomize_each_iteration=True).batch(2)
 
 
 def move(number, picture, its_masks, steps):
     return number, steps, tf.roll(picture, steps, [0, 1]), tf.roll(its_masks, steps, [0, 1])
-
 
 # %%
 def draw_with_tensorflow(dataset):
@@ -853,10 +768,8 @@ for name, stream in streams.items():
     pictures = {picture.tobytes() for _, _, picture, _ in stream}
     shifts = {tuple(steps.tolist()) for _, steps, _, _ in stream[:12]}
     first, second = ({int(number) for number, *_ in part} for part in (stream[:12], stream[12:24]))
-    print(
-        f"{name:11} {len(pictures):3} of 72             {len(shifts):2} of 12            "
-        f"{len(first):2} of 12       {len(second):2} of 12"
-    )
+    print(f"{name:11} {len(pictures):3} of 72             {len(shifts):2} of 12            "
+          f"{len(first):2} of 12       {len(second):2} of 12")
 
 # %% [markdown]
 # The same X-ray, the first four times that it comes out of each pipeline, with the outlines that come with it and the
@@ -870,11 +783,8 @@ for row, (name, stream) in zip(axes, streams.items()):
         figures.draw_outlines(axis, its_masks)
         axis.axhline(35.5, color="white", linewidth=0.6)
         axis.axvline(35.5, color="white", linewidth=0.6)
-figures.show(
-    figure,
-    "Four rows of four pictures: one X-ray as it comes out of pipelines A to D. In A and D its place "
-    "changes, in B and C it is the same four times. The outlines follow the lungs in all pictures.",
-)
+figures.show(figure, "Four rows of four pictures: one X-ray as it comes out of pipelines A to D. In A and D its place "
+             "changes, in B and C it is the same four times. The outlines follow the lungs in all pictures.")
 
 # %% [markdown]
 # Explain in 120 to 200 words:

@@ -53,9 +53,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -72,7 +70,6 @@ from lungseg_utils.drawing import draw_phantom
 # A block is tested inside a small model. `set_kernels` gives numbers to its weights: to each shape of a kernel the array
 # that is named for it, and 0 to all others; batch normalisations keep their factors of 1.
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-3", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def set_kernels(model, arrays):
     for weight in model.weights:
@@ -80,7 +77,6 @@ def set_kernels(model, arrays):
             weight.assign(np.ones(weight.shape))
         else:
             weight.assign(arrays.get(tuple(weight.shape), np.zeros(weight.shape)))
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def gate_model(attention_gate, height=8, width=8, channels=3, gate_channels=5, filters=4):
@@ -92,7 +88,6 @@ def gate_model(attention_gate, height=8, width=8, channels=3, gate_channels=5, f
 def block_model(light_block, channels, filters):
     inputs = keras.Input((8, 8, channels))
     return keras.Model(inputs, light_block(inputs, filters))
-
 
 # %% [markdown]
 # ## Part 1: An attention gate (20 marks)
@@ -113,7 +108,6 @@ def block_model(light_block, channels, filters):
 # By hand: with 3 channels, 5 gate channels and 4 filters there are 3 · 4 weights for `skip`, 5 · 4 + 4 for `gate` and
 # 4 + 1 for the last convolution: 41.
 
-
 # %% nbgrader={"grade": false, "grade_id": "attention_gate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def attention_gate(skip, gate, filters):
     """The skip connection multiplied by coefficients from 0 to 1, and these coefficients."""
@@ -125,7 +119,6 @@ def attention_gate(skip, gate, filters):
     coefficients = layers.UpSampling2D(2, interpolation="bilinear")(coefficients)
     return layers.Multiply()([skip, coefficients]), coefficients
     ### END SOLUTION
-
 
 # %%
 print([output.shape for output in gate_model(attention_gate).outputs])
@@ -207,7 +200,6 @@ assert np.allclose(through, skip * said, atol=1e-4), f" {look}"
 # By hand, 6 channels and 6 filters: twice 9 · 6 + 6 · 6 = 90 weights, and twice 2 · 6 trained numbers of batch
 # normalisation: 204 trained parameters. From 3 to 6 channels: 27 + 18 + 12, 54 + 36 + 12, and 18 + 12 on the shortcut: 189.
 
-
 # %% nbgrader={"grade": false, "grade_id": "light_block", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def light_block(x, filters):
     """Two depthwise separable convolutions with batch normalisation, and a shortcut around them."""
@@ -225,12 +217,10 @@ def light_block(x, filters):
     return layers.Activation("relu")(layers.Add()([x, shortcut]))
     ### END SOLUTION
 
-
 # %%
 for channels, filters in ((6, 6), (3, 6)):
     weights = block_model(light_block, channels, filters).trainable_weights
     print(channels, "to", filters, "channels:", sum(int(np.prod(weight.shape)) for weight in weights), "parameters")
-
 
 # %% nbgrader={"grade": true, "grade_id": "light_block-test-1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the shape and the number of trained parameters (5 marks)
@@ -317,12 +307,8 @@ deep, mix = rng.normal(size=(3, 3, 2, 1)), rng.normal(size=(1, 1, 2, 2))
 set_kernels(model, {(3, 3, 2, 1): deep, (1, 1, 2, 2): mix})
 x = rng.normal(size=(2, 8, 8, 2)).astype("float32")
 deep, factor = deep.astype("float32"), 1.001**-0.5  # a variance of 1, and Keras adds 0.001
-
-
 def one(z):
     return tf.nn.depthwise_conv2d(z, deep, (1, 1, 1, 1), "SAME").numpy() @ mix[0, 0] * factor
-
-
 want = np.maximum(x + one(np.maximum(one(x), 0).astype("float32")), 0)
 far = abs(np.asarray(model(x)) - want).max() / want.max()
 assert far < 0.01, f"random kernels: the result is off by up to {far:.0%}. Which layers stand in which order?"
@@ -346,7 +332,6 @@ assert far < 0.01, f"random kernels: the result is off by up to {far:.0%}. Which
 #
 # By hand, two outputs with losses 0.3 and 0.6: weights 2/3 and 1/3, so the result is 0.4.
 
-
 # %% nbgrader={"grade": false, "grade_id": "deep_supervision_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def deep_supervision_loss(y_true, outputs):
     """Weighted Dice loss over several resolutions, (images,)."""
@@ -363,12 +348,10 @@ def deep_supervision_loss(y_true, outputs):
     return total / weights
     ### END SOLUTION
 
-
 # %%
 lungs = draw_phantom(5, 64).masks[None].astype("float32")
 coarse = [ops.average_pool(lungs, 2**level, 2**level) for level in range(3)]
 print("loss of averaged masks:", np.round(deep_supervision_loss(lungs, coarse), 3))
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-5", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def dice_loss_of(true, said):
@@ -382,7 +365,6 @@ def reduced(true, level):
     side, (images, height, width, lungs) = 2**level, np.shape(true)
     blocks = np.asarray(true).reshape(images, height // side, side, width // side, side, lungs)
     return (blocks.mean(axis=(2, 4)) > 0.5).astype("float32")
-
 
 # %% nbgrader={"grade": true, "grade_id": "deep_supervision_loss-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # the shape, and one output alone: Dice loss (4 marks)
@@ -485,7 +467,6 @@ for slope in slopes:
 # By hand: a picture of 8 x 8 with 3 channels, a convolution with 4 filters, kernel 3 and bias: the result is (8, 8, 4), there are
 # 3 · 3 · 3 · 4 + 4 = 112 parameters, and 8 · 8 · 3 · 3 · 3 · 4 = 6,912 multiply-adds.
 
-
 # %% nbgrader={"grade": false, "grade_id": "layer_table", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def layer_table(shape, steps):
     """Shape, trained parameters and multiply-adds of each step."""
@@ -514,7 +495,6 @@ def layer_table(shape, steps):
     return table
     ### END SOLUTION
 
-
 # %%
 steps = [
     {"kind": "conv", "filters": 4, "kernel": 3, "strides": 1, "bias": True},
@@ -523,7 +503,6 @@ steps = [
 ]
 for row in layer_table((8, 8, 3), steps):
     print(row)
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-6", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def step(kind, filters=None, kernel=3, strides=1, bias=True, size=2):
@@ -536,7 +515,6 @@ def step(kind, filters=None, kernel=3, strides=1, bias=True, size=2):
 def rows_of(layer_table, shape, *steps):
     rows = layer_table(shape, list(steps))
     return [(tuple(int(n) for n in row[0]), int(row[1]), int(row[2])) for row in rows]
-
 
 # %% nbgrader={"grade": true, "grade_id": "layer_table-test-1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # convolutions (5 marks)

@@ -56,9 +56,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -89,23 +87,21 @@ def tensor(array, dtype="float32"):
 def box(size, rows, columns):
     """A picture (1, size, size, 1) that is 1 in some rows and columns, given as (first, end), and 0 elsewhere."""
     picture = np.zeros((1, size, size, 1), "float32")
-    picture[:, rows[0] : rows[1], columns[0] : columns[1]] = 1
+    picture[:, rows[0]:rows[1], columns[0]:columns[1]] = 1
     return picture
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def two_lungs(left, right, size=20):
     """Masks (size, size, 2): so many columns at the viewer's left edge, and so many at the viewer's right edge."""
     masks = np.zeros((size, size, 2), "uint8")
     masks[:, :left, 0] = 1
-    masks[:, size - right :, 1] = 1
+    masks[:, size - right:, 1] = 1
     return masks
 
 
 def many(*pairs):
     """Masks (images, 20, 20, 2), from pairs of numbers of columns."""
     return np.stack([two_lungs(*pair) for pair in pairs])
-
 
 # %% [markdown]
 # ## Part 1: Two kinds of mistakes (20 marks)
@@ -130,7 +126,6 @@ def many(*pairs):
 # By hand: a lung of 8 pixels in a picture of 16, and a probability of 0.5 everywhere. $TP$ is 4, $FP$ is 4 and $FN$ is
 # 4. With `alpha` 0.25 and `beta` 0.75 the index is (4 + 1) / (4 + 1 + 3 + 1), five ninths, and the loss is four ninths.
 
-
 # %% nbgrader={"grade": false, "grade_id": "tversky_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def tversky_loss(y_true, y_pred, alpha, beta):
     """Tversky loss per image, (batch,): the mean over its lungs.
@@ -146,7 +141,6 @@ def tversky_loss(y_true, y_pred, alpha, beta):
     index = (overlap + 1) / (overlap + alpha * extra + beta * missed + 1)
     return tf.reduce_mean(1 - index, axis=-1)
     ### END SOLUTION
-
 
 # %% [markdown]
 # To look at: a prediction that is too large and one that is too small, with the weights exchanged.
@@ -210,10 +204,8 @@ assert abs(got - 0.5) < 1e-3, f"a large lung right, a small one all wrong: {got:
 rng = np.random.default_rng(43)
 for _ in range(3):
     ends = rng.integers(20, 96, (2, 3, 2))
-    true, said = (
-        np.concatenate([np.concatenate([box(96, (0, 96), (0, end)) for end in image], axis=-1) for image in each])
-        for each in ends
-    )
+    true, said = (np.concatenate([np.concatenate([box(96, (0, 96), (0, end)) for end in image], axis=-1)
+                                  for image in each]) for each in ends)
     got = np.mean(tversky_loss(tensor(true), tensor(said), 0.5, 0.5))
     low, high = ends.min(axis=0), ends.max(axis=0)
     right = np.mean(1 - low / (low + 0.5 * (high - low)))
@@ -296,7 +288,6 @@ for _ in range(4):
 # pixel has $(1 - 0.5) \cdot 0.693 = 0.347$ before its weight. The lung pixel weighs 0.75, the other three 0.25 each.
 # The sum is 0.520, and the loss is a quarter of it, 0.130.
 
-
 # %% nbgrader={"grade": false, "grade_id": "balanced_focal", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def balanced_focal(y_true, y_pred, gamma):
     """Balanced focal loss per image, (batch,).
@@ -313,7 +304,6 @@ def balanced_focal(y_true, y_pred, gamma):
     loss = -weight * (1 - right) ** gamma * tf.math.log(right)
     return tf.reduce_mean(loss, axis=(1, 2, 3))
     ### END SOLUTION
-
 
 # %% [markdown]
 # To look at: the loss of one lung pixel, by the probability that the network gives it.
@@ -355,17 +345,13 @@ true = box(16, (0, 8), (0, 16))  # half of it is lung, so that all weights are t
 
 
 def compared(said, gamma):  # the loss, as a fraction of that with gamma 0
-    return float(
-        np.mean(balanced_focal(tensor(true), tensor(said), gamma))
-        / np.mean(balanced_focal(tensor(true), tensor(said), 0))
-    )
+    return float(np.mean(balanced_focal(tensor(true), tensor(said), gamma)) /
+                 np.mean(balanced_focal(tensor(true), tensor(said), 0)))
 
 
-for name, said, gamma, right in (
-    ("0.9 for lung, 0.1 elsewhere", 0.1 + 0.8 * true, 2, 0.01),
-    ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 2, 0.64),
-    ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 0.5, 0.8944),
-):
+for name, said, gamma, right in (("0.9 for lung, 0.1 elsewhere", 0.1 + 0.8 * true, 2, 0.01),
+                                 ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 2, 0.64),
+                                 ("0.2 for lung, 0.8 elsewhere", 0.8 - 0.6 * true, 0.5, 0.8944)):
     got = compared(said, gamma)
     found = f"{name}: gamma {gamma} makes it {got:.3f} times that of 0, should be {right}"
     assert abs(got - right) < 1e-3, f"{found}. Which factor has gamma?"
@@ -382,10 +368,8 @@ for gamma in (1, 2, 3.5):
 # %% nbgrader={"grade": true, "grade_id": "balanced_focal-test-3", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the weights of lung and of background (5 marks)
 true = box(16, (0, 4), (0, 16))  # a quarter is lung
-unsure = [
-    np.mean(balanced_focal(tensor(true), tensor(said), 0))  # in lung pixels only; in the others only
-    for said in (0.5 * true, 0.5 + 0.5 * true)
-]
+unsure = [np.mean(balanced_focal(tensor(true), tensor(said), 0))  # in lung pixels only; in the others only
+          for said in (0.5 * true, 0.5 + 0.5 * true)]
 share = unsure[0] / sum(unsure)
 assert abs(share - 0.5) < 1e-3, f"a quarter is lung: it has {share:.3f} of the weight, not half. Which pixels are rare?"
 both = np.concatenate([true, 1 - true])
@@ -410,8 +394,7 @@ got, right = (np.divide(each, sum(each)) for each in (got, right))  # compared w
 found = f"4 images of two lungs, each alone: {got.round(3)} of the sum, should be {right.round(3)}"
 assert abs(got - right).max() < 1e-3, f"{found}. Which share is counted, over which pixels?"
 ratio = np.mean(balanced_focal(tensor(true), tensor(said), 0)) / np.mean(
-    [np.mean(balanced_focal(tensor(true[[k]]), tensor(said[[k]]), 0)) for k in range(4)]
-)
+    [np.mean(balanced_focal(tensor(true[[k]]), tensor(said[[k]]), 0)) for k in range(4)])
 assert abs(ratio - 1) < 1e-3, f"4 images in a batch: {ratio:.3f} times the mean of all alone. Whose share is it?"
 ### END HIDDEN TESTS
 
@@ -482,7 +465,6 @@ for name, true, q in (("no lung at all", none, 1 - said), ("lung everywhere", 1 
 # the other sides none, so 8 are in both and 24 in at least one. The result is one third, and the IoU of the
 # whole masks is 20 / 30, two thirds.
 
-
 # %% nbgrader={"grade": false, "grade_id": "boundary_iou", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def boundary_iou(true, predicted, width):
     """IoU of the bands inside of two outlines.
@@ -490,7 +472,6 @@ def boundary_iou(true, predicted, width):
     true, predicted: (height, width), not 0 is lung.
     width: of the bands, pixels.
     """
-
     ### BEGIN SOLUTION
     def band(mask):
         lung = mask != 0
@@ -500,7 +481,6 @@ def boundary_iou(true, predicted, width):
     either = np.count_nonzero(one | other)
     return np.count_nonzero(one & other) / either if either else 1.0
     ### END SOLUTION
-
 
 # %% [markdown]
 # To look at: how the IoU of a whole mask and that of its band react when it is moved by some pixels.
@@ -512,13 +492,10 @@ for shift in range(5):
     whole = (mask & moved).sum() / (mask | moved).sum()
     print(f"moved by {shift}: IoU {whole:.3f}, boundary IoU with width 2: {boundary_iou(mask, moved, 2):.3f}")
 
-
 # %% nbgrader={"grade": true, "grade_id": "boundary_iou-test-1", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # which pixels are in the band (6 marks)
 def square(first, end):
     return box(40, (first, end), (first, end))[0, ..., 0] > 0
-
-
 got = boundary_iou(square(5, 35), square(15, 25), 3)
 assert abs(got) < 1e-3, f"a small square deep in a large one, outlines far apart: {got:.3f}. What is compared?"
 left, right = square(5, 35), square(5, 35)
@@ -542,7 +519,7 @@ for gap in (2, 3, 4):
     assert abs(got - 1) < 1e-3, f"a square without its inside, {gap} wide, and the band is all of it: {got:.3f}"
 slope = np.tri(40, k=-10, dtype=bool) & square(4, 36)  # an outline that runs down at 45 degrees
 inner = slope.copy()
-inner[1:-1, 1:-1] = np.all([slope[1 + y : 39 + y, 1 + x : 39 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
+inner[1:-1, 1:-1] = np.all([slope[1 + y:39 + y, 1 + x:39 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
 got = boundary_iou(slope, slope & ~inner, 1)
 assert abs(got - 1) < 1e-3, f"an oblique outline, and the pixels that touch the outside: {got:.3f}. Also at a corner?"
 ### END HIDDEN TESTS
@@ -563,7 +540,7 @@ for width in (1, 2, 3):
     for _ in range(2):
         lung = np.pad(cv2.resize(rng.random((5, 5)), (40, 40), interpolation=cv2.INTER_CUBIC) > 0.45, 6)
         padded, size = np.pad(lung, width), len(lung)
-        around = [padded[y : y + size, x : x + size] for y in range(2 * width + 1) for x in range(2 * width + 1)]
+        around = [padded[y:y + size, x:x + size] for y in range(2 * width + 1) for x in range(2 * width + 1)]
         bands.append(lung & ~np.all(around, axis=0))
         masks.append(lung)
     got, right = boundary_iou(*masks, width), (bands[0] & bands[1]).sum() / (bands[0] | bands[1]).sum()
@@ -583,7 +560,7 @@ for width in (1, 3):
         lung, band = np.zeros((2, 24, 30), bool)
         lung[:20, 5:25] = True
         band[:20, 5:25] = True
-        band[width : 20 - width, 5 + width : 25 - width] = False
+        band[width:20 - width, 5 + width:25 - width] = False
         got = boundary_iou(np.rot90(lung, turn), np.rot90(band, turn), width)
         found = f"a lung that reaches one edge, and its band, width {width}: {got:.3f}"
         assert abs(got - 1) < 1e-3, f"{found}. What lies beyond the edge?"
@@ -651,14 +628,12 @@ for width in (1, 5):
 # By hand: Anna's two X-rays have Dice 1 and 0.8, Ben's only one 0.6. Anna's mean is 0.9, the mean over patients 0.75,
 # the SD 0.212, and the worst patient is Ben with 0.6.
 
-
 # %% nbgrader={"grade": false, "grade_id": "patient_summary", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def patient_summary(probabilities, masks, patients):
     """Hard Dice of each lung and of both, summarised over patients.
 
     probabilities: (images, h, w, 2); masks: (images, H, W, 2); patients: a name for each image.
     """
-
     ### BEGIN SOLUTION
     def dice(true, predicted):
         total = true.sum() + predicted.sum()
@@ -676,15 +651,10 @@ def patient_summary(probabilities, masks, patients):
     result = {}
     for place, key in enumerate(["viewer_left", "viewer_right", "both"]):
         values = means[:, place]
-        result[key] = {
-            "mean": values.mean(),
-            "sd": values.std(ddof=1),
-            "worst": values.min(),
-            "worst_patient": names[values.argmin()],
-        }
+        result[key] = {"mean": values.mean(), "sd": values.std(ddof=1), "worst": values.min(),
+                       "worst_patient": names[values.argmin()]}
     return result
     ### END SOLUTION
-
 
 # %% [markdown]
 # To look at: the drawn X-rays as three patients, and a "model" whose lungs are a little too small.
@@ -693,10 +663,8 @@ def patient_summary(probabilities, masks, patients):
 masks = np.stack([each.masks for each in drawn])
 said = np.stack([cv2.resize(each.masks.astype("float32"), (32, 32), interpolation=cv2.INTER_AREA) for each in drawn])
 for name, scores in patient_summary(0.8 * said, masks, ["Anna", "Anna", "Anna", "Ben", "Ben", "Cleo"]).items():
-    print(
-        f"{name:12} mean {scores['mean']:.3f}, SD {scores['sd']:.3f}, worst {scores['worst']:.3f} "
-        f"({scores['worst_patient']})"
-    )
+    print(f"{name:12} mean {scores['mean']:.3f}, SD {scores['sd']:.3f}, worst {scores['worst']:.3f} "
+          f"({scores['worst_patient']})")
 
 # %% nbgrader={"grade": true, "grade_id": "patient_summary-test-1", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # masks out of smaller probabilities (6 marks)
@@ -747,11 +715,8 @@ rng = np.random.default_rng(414)
 for _ in range(3):
     a, b, c, d = rng.integers(1, 10, 4).tolist()
     found = patient_summary(many((a, b), (a, b)).astype("float32"), many((c, d), (c, d)), ["Anna", "Ben"])
-    rights = {
-        "viewer_left": 2 * min(a, c) / (a + c),
-        "viewer_right": 2 * min(b, d) / (b + d),
-        "both": 2 * (min(a, c) + min(b, d)) / (a + b + c + d),
-    }
+    rights = {"viewer_left": 2 * min(a, c) / (a + c), "viewer_right": 2 * min(b, d) / (b + d),
+              "both": 2 * (min(a, c) + min(b, d)) / (a + b + c + d)}
     for key, right in rights.items():
         where = f"{a} columns predicted of {c} at the viewer's left, {b} of {d} at the viewer's right"
         assert abs(found[key]["mean"] - right) < 1e-3, f"{where}: {key} {found[key]['mean']:.3f}, should be {right:.3f}"
@@ -812,10 +777,8 @@ said = many((0, 0), (0, 0), (5, 5), (0, 0)).astype("float32")
 masks = many((0, 0), (5, 5), (0, 0), (0, 0))
 for first, second, right in ((0, 3, 1), (1, 1, 0), (2, 2, 0), (0, 1, 0.5)):
     found = patient_summary(said[[first, second]], masks[[first, second]], ["Anna", "Ben"])
-    pair = ", Ben: ".join(
-        ("no lung, none predicted", "only there", "only predicted", "no lung, none predicted")[k]
-        for k in (first, second)
-    )
+    pair = ", Ben: ".join(("no lung, none predicted", "only there", "only predicted", "no lung, none predicted")[k]
+                     for k in (first, second))
     for key, scores in found.items():
         assert abs(scores["mean"] - right) < 1e-3, f"{key}, Anna: {pair}: mean {scores['mean']:.3f}, should be {right}"
 ### BEGIN HIDDEN TESTS
@@ -846,7 +809,6 @@ blurred = np.stack([cv2.GaussianBlur(each, (0, 0), 2) for each in true])
 model_b = 0.1 + 0.7 * blurred
 models = {"model A": model_a, "model B": model_b}
 
-
 # %% tags=["nbval-ignore-output"]
 def overlap_score(t, p, axis):
     return 2 * (t * p).sum(axis=axis) / (t.sum(axis=axis) + p.sum(axis=axis))
@@ -858,10 +820,8 @@ for name, said in models.items():
     soft, hard = said.max(axis=-1), (said.max(axis=-1) > 0.5).astype("float32")
     pooled = [overlap_score(lungs, each, None) for each in (soft, hard)]
     single = [overlap_score(lungs, each, (1, 2)) for each in (soft, hard)]
-    print(
-        f"{name:28} {pooled[0]:12.3f}  {single[0].mean():15.3f}  {pooled[1]:12.3f} {single[1].mean():23.3f}"
-        f" {single[1].std(ddof=1):5.3f}  {single[1].min():5.3f}"
-    )
+    print(f"{name:28} {pooled[0]:12.3f}  {single[0].mean():15.3f}  {pooled[1]:12.3f} {single[1].mean():23.3f}"
+          f" {single[1].std(ddof=1):5.3f}  {single[1].min():5.3f}")
 
 # %% tags=["nbval-ignore-output"]
 shown = [int(np.argmax(true.sum(axis=(1, 2, 3)))), int(smallest[0])]
@@ -872,12 +832,9 @@ for row, number in enumerate(shown):
         figures.draw_outlines(axes[row, 2 * column], true[number])
         figures.draw_outlines(axes[row, 2 * column], said[number] > 0.5, figures.PREDICTION)
         figures.draw_xray(axes[row, 2 * column + 1], 255 * said[number].max(axis=-1), "its probabilities")
-figures.show(
-    figure,
-    "The patients with the largest and with the smallest lungs, true outlines solid, predicted ones "
-    "dashed, each beside its probabilities: black and white for model A, grey for model B. One lung in the "
-    "lower row has no dashed outline from model A.",
-)
+figures.show(figure, "The patients with the largest and with the smallest lungs, true outlines solid, predicted ones "
+             "dashed, each beside its probabilities: black and white for model A, grey for model B. One lung in the "
+             "lower row has no dashed outline from model A.")
 
 # %% [markdown]
 # Both models were tried on one X-ray of each patient, so that a mean over images is a mean over patients. Explain the

@@ -54,9 +54,7 @@
 import sys
 
 if "google.colab" in sys.modules:  # on Colab only: adds the course's package, leaves TensorFlow and NumPy as they are
-    get_ipython().run_line_magic(
-        "pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks"
-    )
+    get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import lungseg_utils.quiet  # TensorFlow without its start-up messages
@@ -80,7 +78,6 @@ from lungseg_utils.scores import assd, dice, outline_distances
 # `train_toy` trains it with `fit`: an epoch has 6 steps. It returns how many steps were really made. For Keras, and for
 # your callbacks, this is a training like any other.
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-3", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class CountingModel(keras.Model):
     def __init__(self):
@@ -98,7 +95,6 @@ class CountingModel(keras.Model):
             number.assign(number + more)
         return {"loss": 0.0}
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def counting_model():
     model = CountingModel()
@@ -111,14 +107,12 @@ def train_toy(model, callbacks, epochs=1, **options):
     model.fit(six_batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0, **options)
     return int(model.optimizer.iterations) - before
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-5", "locked": true, "schema_version": 3, "solution": false, "task": false}
 six_batches = tf.data.Dataset.from_tensors((np.ones((4, 1)), np.ones((4, 1)))).repeat(6)
 
 
 def two_weights(model):
     return float(model.slope), float(model.moving)
-
 
 # %%
 model = counting_model()
@@ -127,7 +121,6 @@ print(train_toy(model, [], epochs=2), "steps; slope and moving are", two_weights
 # %% [markdown]
 # For parts 3 and 4, two networks that are not trained at all. `fixed_answer` says the same probabilities whatever it is
 # shown, and `as_model` makes a network out of layers. There are also some drawn X-rays to look at.
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-6", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Fixed(keras.layers.Layer):
@@ -139,7 +132,6 @@ class AsModel(keras.Sequential):
     def predict(self, x, **options):  # the same numbers as Keras', without its preparations for large data
         return self(x, training=False).numpy()
 
-
 # %% nbgrader={"grade": false, "grade_id": "setup-7", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def as_model(shape, *layers):
     return AsModel([keras.Input(shape), *layers])
@@ -149,7 +141,6 @@ def fixed_answer(table):  # table: rows and columns of probabilities
     layer = Fixed()
     layer.table = np.float32(table)[..., np.newaxis]
     return as_model((*np.shape(table), 1), layer)
-
 
 # %% nbgrader={"grade": false, "grade_id": "setup-8", "locked": true, "schema_version": 3, "solution": false, "task": false}
 drawn = [draw_phantom(81_000 + number, 128, finding=number % 2 == 1) for number in range(6)]
@@ -177,7 +168,6 @@ print(len(drawn), "X-rays of", drawn[0].image.shape, drawn[0].image.dtype, "with
 #
 # Write the rest of `__init__`, and below it the methods that you need.
 
-
 # %% nbgrader={"grade": false, "grade_id": "step_budget", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class StepBudget(keras.callbacks.Callback):
     """Lets training make exactly `budget` optimizer steps, over all epochs and calls of `fit`; `used` counts them."""
@@ -195,9 +185,7 @@ class StepBudget(keras.callbacks.Callback):
         self.used += 1
         if self.used >= self.budget:
             self.model.stop_training = True
-
     ### END SOLUTION
-
 
 # %% [markdown]
 # Look at it:
@@ -272,11 +260,11 @@ assert steps == 6, f"{which}: the optimizer is at step {steps}"
 # %% nbgrader={"grade": true, "grade_id": "step_budget-test-5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # validation does not count, and other callbacks are not disturbed (3 marks)
 callback, heard = StepBudget(9), []
-listener = keras.callbacks.LambdaCallback(
-    on_epoch_end=lambda epoch, logs: heard.append(f"epoch {epoch}"), on_train_end=lambda logs: heard.append("end")
-)
+listener = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(f"epoch {epoch}"),
+                                          on_train_end=lambda logs: heard.append("end"))
 plain = train_toy(counting_model(), [callback], epochs=4)
-checked = train_toy(counting_model(), [StepBudget(9), listener], epochs=4, validation_data=six_batches)
+checked = train_toy(counting_model(), [StepBudget(9), listener], epochs=4,
+                    validation_data=six_batches)
 assert checked == plain, f"budget 9: {plain} steps without validation, {checked} with it. What do you count?"
 assert heard[:1] == ["epoch 0"] and heard[-1:] == ["end"], f"another callback heard only of {heard}"
 ### BEGIN HIDDEN TESTS
@@ -322,7 +310,6 @@ assert heard[-1:] == ["end"], f"another callback heard only of {heard}"
 #
 # Write the rest of `__init__`, and below it the methods that you need.
 
-
 # %% nbgrader={"grade": false, "grade_id": "mean_weights", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class MeanWeights(keras.callbacks.Callback):
     """Puts the mean of the weights after steps `start`, `start + every`, … into the model when training ends."""
@@ -350,9 +337,7 @@ class MeanWeights(keras.callbacks.Callback):
 
     def restore(self):
         self.model.set_weights(self.last)
-
     ### END SOLUTION
-
 
 # %% [markdown]
 # Look at it: a network of one weight learns to multiply by 3. Its data are noisy and its learning rate is high, so the
@@ -376,11 +361,8 @@ axes[0, 0].axhline(3, color="grey", linestyle=":", label="true value")
 axes[0, 0].plot([60, len(path)], [line.get_weights()[0][0, 0]] * 2, "--", color="tab:blue", linewidth=2, label="mean")
 axes[0, 0].set(xlabel="step", ylabel="weight")
 axes[0, 0].legend()
-figures.show(
-    figure,
-    "A weight over 200 steps: it rises to about three and then jumps up and down around it. The "
-    "dashed line of the mean over the later steps lies near the dotted line of the true value.",
-)
+figures.show(figure, "A weight over 200 steps: it rises to about three and then jumps up and down around it. The "
+             "dashed line of the mean over the later steps lies near the dotted line of the true value.")
 
 # %% nbgrader={"grade": true, "grade_id": "mean_weights-test-1", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # the mean of the right steps (6 marks)
@@ -424,8 +406,6 @@ watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: sl
 train_toy(model, [callback, watch], epochs=2)
 assert slopes == list(range(1, 13)), f"slope after each step should be 1, 2, 3, … and was {slopes}"
 assert two_weights(model)[0] != 12, "when training has ended, the model has the weights of its last step, not a mean"
-
-
 ### BEGIN HIDDEN TESTS
 def real_training(callbacks):
     rng, path = np.random.default_rng(52), []
@@ -434,17 +414,9 @@ def real_training(callbacks):
     model.set_weights([rng.normal(size=each.shape) ** 2 for each in model.weights])
     model.compile(keras.optimizers.Adam(0.05), "mse", run_eagerly=True)
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: path.append(model.get_weights()))
-    model.fit(
-        rng.normal(size=(24, 2)),
-        rng.normal(size=(24, 1)),
-        batch_size=4,
-        shuffle=False,
-        verbose=0,
-        callbacks=[*callbacks, watch],
-    )
+    model.fit(rng.normal(size=(24, 2)), rng.normal(size=(24, 1)), batch_size=4, shuffle=False, verbose=0,
+              callbacks=[*callbacks, watch])
     return path, model.get_weights()
-
-
 callback = MeanWeights(3)
 (path, end), (alone, last) = real_training([callback]), real_training([])
 for step, (with_it, without) in enumerate(zip(path, alone, strict=True), 1):
@@ -511,11 +483,9 @@ assert np.allclose(*weights), f"6 steps, start 4: {weights[0]} in a second call 
 # shift `(0, 1)`, the pixel of column 0 lies in column 1, where the model says 0.2. The pixel of column 3 is moved out.
 # So this shift says 0.2, 0.3, 0.4, unknown. Together with the shift `(0, 0)` the mean is 0.15, 0.25, 0.35, 0.4.
 
-
 # %% nbgrader={"grade": false, "grade_id": "predict_shifted", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def predict_shifted(model, images, shifts):
     """Mean probabilities over moved copies of the pictures, and the masks cut from them."""
-
     ### BEGIN SOLUTION
     def places(shift, size):  # where the moved picture has the pixels that stay in it, and where they were
         return slice(max(shift, 0), size + min(shift, 0)), slice(max(-shift, 0), size - max(shift, 0))
@@ -535,7 +505,6 @@ def predict_shifted(model, images, shifts):
     return mean, (mean > 0.5).astype("uint8")
     ### END SOLUTION
 
-
 # %% [markdown]
 # Look at it: the model that the course brings, and one of the drawn X-rays. On the right, how much the mean over nine
 # shifts differs from a single answer.
@@ -552,11 +521,8 @@ figures.draw_xray(axes[0, 0], drawn[2].image, "solid: truth, dashed: mean of nin
 figures.draw_outlines(axes[0, 0], drawn[2].masks)
 figures.draw_outlines(axes[0, 0], mean > 0.5, figures.PREDICTION)
 figures.draw_xray(axes[0, 1], 255 * np.abs(mean - single).max(axis=-1), "difference from one answer")
-figures.show(
-    figure,
-    "A drawn X-ray with the true outlines of the lungs and the predicted ones close to them, and "
-    "beside it a black picture with thin grey lines where the mean and the single answer differ.",
-)
+figures.show(figure, "A drawn X-ray with the true outlines of the lungs and the predicted ones close to them, and "
+             "beside it a black picture with thin grey lines where the mean and the single answer differ.")
 
 # %% nbgrader={"grade": true, "grade_id": "predict_shifted-test-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # shapes, dtypes, and inputs left alone (3 marks)
@@ -698,7 +664,6 @@ assert np.allclose(together, model.predict(pictures, verbose=0), atol=1e-3), "no
 # By hand: patient a has three X-rays with a Dice of 1, patient b has one with 0.5. The mean is (1 + 0.5) / 2 = 0.75,
 # not 0.875, and the SD is 0.354.
 
-
 # %% nbgrader={"grade": false, "grade_id": "honest_report", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def honest_report(probabilities, masks, ids, patients, spacings, train_patients):
     """Dice and ASSD in mm per X-ray at the size of the file, mean and SD over patients, the worst X-rays by name."""
@@ -721,15 +686,10 @@ def honest_report(probabilities, masks, ids, patients, spacings, train_patients)
                 by_patient.setdefault(patient, []).append(value)
         means = [np.mean(several) for several in by_patient.values()]
         worst = np.nanargmin(values) if measure == "dice" else np.nanargmax(values)
-        report[measure] = {
-            "mean": np.mean(means),
-            "sd": np.std(means, ddof=1),
-            "worst": values[worst],
-            "worst_id": ids[worst],
-        }
+        report[measure] = {"mean": np.mean(means), "sd": np.std(means, ddof=1), "worst": values[worst],
+                           "worst_id": ids[worst]}
     return report
     ### END SOLUTION
-
 
 # %% [markdown]
 # Look at it: the drawn X-rays, and as a "network" their own masks, blurred and made small.
@@ -742,7 +702,6 @@ report = honest_report(blurred, truths, names, [*"aabbcc"], [(2.5, 3.0)] * 6, ["
 for measure in ("dice", "assd_mm"):
     row = report[measure]
     print(f"{measure:8} {row['mean']:.2f}, SD {row['sd']:.2f}, worst {row['worst']:.2f} ({row['worst_id']})")
-
 
 # %% nbgrader={"grade": true, "grade_id": "honest_report-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # patients in training and test (4 marks)
@@ -911,16 +870,8 @@ print(f"{int(network.optimizer.iterations)} steps, loss {history.history['loss']
 # %%
 from lungseg_utils.inference.stress import CHANGES
 
-WAYS = [
-    "unchanged",
-    "equalised (CLAHE)",
-    "noisy",
-    "blurred",
-    "light frame and letters",
-    "contrast 35%",
-    "turned by 7 degrees",
-    "shrunk to 60% in a black frame",
-]
+WAYS = ["unchanged", "equalised (CLAHE)", "noisy", "blurred", "light frame and letters", "contrast 35%",
+        "turned by 7 degrees", "shrunk to 60% in a black frame"]
 
 
 def hard_case(number, how=None, finding=None):
@@ -928,7 +879,6 @@ def hard_case(number, how=None, finding=None):
     ill = number // 8 % 2 == 1 if finding is None else finding
     phantom = draw_phantom(60_000 + number, 256, finding=ill)
     return CHANGES[how or WAYS[number % 8]](phantom.image, phantom.masks)
-
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.prediction import predict_probabilities
@@ -955,10 +905,8 @@ print("\nthe six worst   Dice  precision  recall  ASSD, mm")
 for number in np.argsort(values)[:6].tolist():
     scores = results[number]
     about = f"{WAYS[number % 8]}, {'with' if number // 8 % 2 else 'without'} finding"
-    print(
-        f"patient {number:2}     {scores['dice']:.3f}      {scores['precision']:.3f}   {scores['recall']:.3f}"
-        f"     {scores['assd_mm']:5.1f}  {about}"
-    )
+    print(f"patient {number:2}     {scores['dice']:.3f}      {scores['precision']:.3f}   {scores['recall']:.3f}"
+          f"     {scores['assd_mm']:5.1f}  {about}")
 
 # %% tags=["nbval-ignore-output"]
 worst = int(np.argmin(values))  # or any other patient, 0 to 47
@@ -969,11 +917,8 @@ figures.draw_xray(axes[0, 1], image, f"Dice {scores['dice']:.3f}\ndashed: predic
 figures.draw_outlines(axes[0, 1], true)
 figures.draw_outlines(axes[0, 1], predicted, figures.PREDICTION)
 figures.draw_xray(axes[0, 2], 255 * probabilities.max(axis=-1), "probability of lung")
-figures.show(
-    figure,
-    "The worst X-ray, the same with the true outlines, solid, and the predicted ones, dashed, which "
-    "leave each other in large parts, and the probability of lung as a grey picture.",
-)
+figures.show(figure, "The worst X-ray, the same with the true outlines, solid, and the predicted ones, dashed, which "
+             "leave each other in large parts, and the probability of lung as a grey picture.")
 
 # %% [markdown]
 # For example, the worst patient with and without the change, with and without a finding. These are four answers of one
