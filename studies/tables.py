@@ -227,7 +227,7 @@ def draw_picture() -> None:
 
 def score_line() -> str:
     """The README's one score."""
-    dice = overall(kept("crossval-best.csv"))["dice"]
+    dice = summarise(kept("crossval-best.csv"))["both"]["dice"]
     return (
         f"**The score: Dice {dice['mean']:.3f}** (95 % interval {dice['low']:.3f} to {dice['high']:.3f}), on "
         f"{dice['n']} real X-rays of patients that the model had not seen.\nFive-fold cross-validation of recipe "
