@@ -46,7 +46,7 @@ class Case:
     sex: str | None  # "F", "M", "O" or None
     age: int | None  # full years
     reading: str  # the radiologist's words, "" when there are none
-    size: tuple[int, int]  # (height, width) of the picture in its file, px
+    size: tuple[int, int] = (0, 0)  # (height, width) of the picture in its file, px
     spacing_mm: tuple[float, float] | None = None  # mm from row to row and from column to column there, when known
 
 

@@ -112,24 +112,6 @@ def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
     return (share > 0.5).astype(np.uint8)
 
 
-def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:
-    """Find the place of an X-ray in a square that keeps its shape, with black borders where it does not fill it.
-
-    Args:
-        height: of the X-ray, px or mm.
-        width: of the X-ray, in the same unit.
-        size: height and width of the square, px.
-        max_aspect: longer over shorter side up to which an X-ray is squashed to the whole square; 1 squashes none.
-
-    Returns:
-        Rows and columns of its place, in the middle of the square.
-    """
-    least = max(height, width) / max_aspect  # what a side measures at least, with its borders
-    rows, columns = (max(1, round(size * min(1, side / least))) for side in (height, width))
-    top, left = (size - rows) // 2, (size - columns) // 2
-    return slice(top, top + rows), slice(left, left + columns)
-
-
 def resize_method(image: np.ndarray, size: int) -> int:
     """Choose OpenCV's method: the mean over a new pixel's area to shrink, values in between to enlarge.
 

@@ -17,9 +17,7 @@ SHADOWED = 0.5  # share of the pictures that get a white shadow
 
 
 def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turn one stored case into what a network takes: float32, the picture between 0 and 1.
-
-    Taught in notebook 4.
+    """Turn one stored case into what a network takes: float32, the picture between 0 and 1. Taught in notebook 4.
 
     Args:
         image: (size, size) uint8.
@@ -33,9 +31,7 @@ def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def random_transform(seed: tf.Tensor, size: int) -> tf.Tensor:
-    """Draw a random rotation, zoom and shift about the picture's centre.
-
-    Taught in notebook 4.
+    """Draw a random rotation, zoom and shift about the picture's centre. Taught in notebook 4.
 
     Args:
         seed: two integers; the same seed gives the same transform.

@@ -19,8 +19,6 @@ from lungseg_utils.files import write_whole
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
 SMALLER_IS_BETTER = ("assd_mm", "hd95_mm")
-FAILURE = 0.93  # a Dice coefficient below it is named by ID
-AGES = {"under 20": (0, 20), "20 to 39": (20, 40), "40 to 59": (40, 60), "60 and over": (60, 200)}  # full years
 TOLERANCE_MM = 2.0  # our choice; always report it with the score
 
 
@@ -206,9 +204,9 @@ def spread(rows: Iterable[dict], measure: str) -> dict[str, float]:
 
     Returns:
         `n` images with a value (NaN, where the size of a pixel is not known, is left out), how many of them were
-        `missed` (the prediction is empty, or shares no pixel with the truth), `mean`, `sd` (divided by n - 1), `median`, `p5` (one image in
-        twenty is worse: the 95th percentile of a distance), `worst`, and the 95 % interval of the mean over patients,
-        `low` to `high`. Of no value at all, `n` and `missed` alone.
+        `missed` (nothing of the lung was found), `mean`, `sd` (divided by n - 1), `median`, `p5` (one image in twenty
+        is worse: the 95th percentile of a distance), `worst`, and the 95 % interval of the mean over patients, `low` to
+        `high`. Of no value at all, `n` and `missed` alone.
     """
     known = [row for row in rows if np.isfinite(row[measure])]
     values = np.array([row[measure] for row in known])
@@ -268,25 +266,3 @@ def read_scores(path: Path) -> list[dict]:
         row |= {name: float(row[name]) for name in MEASURES if name in row}
         row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
     return rows
-
-
-def groups(rows: Sequence[dict]) -> dict[str, list[dict]]:
-    """Rows by finding, by sex and by age, under the name of the group; a group without rows is left out."""
-
-    def age_of(row: dict) -> int:
-        return -1 if row["age"] is None else row["age"]
-
-    parts = {
-        "without a finding": [row for row in rows if row["finding"] == 0],
-        "with a finding": [row for row in rows if row["finding"] == 1],
-        "women": [row for row in rows if row["sex"] == "F"],
-        "men": [row for row in rows if row["sex"] == "M"],
-        **{name: [row for row in rows if low <= age_of(row) < high] for name, (low, high) in AGES.items()},
-    }
-    return {name: part for name, part in parts.items() if part}
-
-
-def failures(rows: Sequence[dict]) -> list[dict]:
-    """Rows of both lungs merged whose Dice coefficient is below `FAILURE`, the worst first."""
-    failed = [row for row in rows if row["lung"] == "both" and row["dice"] < FAILURE]
-    return sorted(failed, key=lambda row: row["dice"])

@@ -1,7 +1,6 @@
 """Share the cases out into training, validation and test (notebook 3)."""
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +9,26 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from lungseg_utils.cases import Case, DatasetError
+from lungseg_utils.files import write_text
 
 PARTS = ("train", "val", "test")
 
 
-def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
-    """Split cases by patient into about 70 % training, 15 % validation and 15 % test.
-
-    Taught in notebook 3. The patients are put in random order and dealt into seven folds that hold about the
-    same share of findings; one fold is the test set, one is for validation, five are for training.
+def deal(cases: Sequence[Case], parts: int, seed: int) -> list[list[str]]:
+    """Deal IDs into parts by patient, each with about the same share of findings. Taught in notebook 3.
 
     ``StratifiedGroupKFold`` has a ``shuffle=True`` of its own. It is not used: before scikit-learn 1.8 it mixed
-    up which patient has which findings, so that the folds were not stratified.
+    up which patient has which findings, so that the folds were not stratified. So the patients are put in random order.
+    """
+    findings = [case.finding or 0 for case in cases]
+    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
+    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
+    dealer = StratifiedGroupKFold(n_splits=parts)
+    return [[cases[row].id for row in held_out] for _, held_out in dealer.split(findings, findings, patients)]
+
+
+def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
+    """Split cases by patient into about 70 % training, 15 % validation and 15 % test. Taught in notebook 3.
 
     Args:
         cases: of at least 14 patients; their order does not matter.
@@ -33,16 +40,11 @@ def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
     Raises:
         DatasetError: there are too few patients.
     """
-    ids = np.array([case.id for case in cases])
-    findings = np.array([case.finding or 0 for case in cases])
-    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
-    if len(names) < 14:
-        raise DatasetError(f"{len(names)} patients are too few for three parts. At least 14 are needed.")
-    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
-    dealer = StratifiedGroupKFold(n_splits=7)
-    folds = [ids[held_out] for _, held_out in dealer.split(ids, findings, patients)]
-    parts = {"train": np.concatenate(folds[2:]), "val": folds[1], "test": folds[0]}
-    return {name: sorted(part.tolist()) for name, part in parts.items()}
+    patients = {case.patient for case in cases}
+    if len(patients) < 14:
+        raise DatasetError(f"{len(patients)} patients are too few for three parts. At least 14 are needed.")
+    folds = deal(cases, 7, seed)
+    return {"train": sorted(sum(folds[2:], [])), "val": sorted(folds[1]), "test": sorted(folds[0])}
 
 
 def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str]]]:
@@ -65,23 +67,13 @@ def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str
     patients = {case.patient for case in cases}
     if len(patients) < 35:
         raise DatasetError(f"{len(patients)} patients are too few for five folds. At least 35 are needed.")
-    by_id = {case.id: case for case in cases}
     folds = []
-    for number, test in enumerate(_deal(cases, 5, seed)):
-        rest = [by_id[case_id] for case_id in sorted(by_id.keys() - set(test))]
-        val = _deal(rest, 7, seed + 1 + number)[0]
+    for number, test in enumerate(deal(cases, 5, seed)):
+        rest = [case for case in cases if case.id not in test]
+        val = deal(rest, 7, seed + 1 + number)[0]
         train = {case.id for case in rest} - set(val)
         folds.append({"train": sorted(train), "val": sorted(val), "test": sorted(test)})
     return folds
-
-
-def _deal(cases: Sequence[Case], parts: int, seed: int) -> list[list[str]]:
-    """Deal IDs into parts by patient, each with about the same share of findings; see `split_cases`."""
-    findings = [case.finding or 0 for case in cases]
-    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
-    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
-    dealt = StratifiedGroupKFold(n_splits=parts).split(findings, findings, patients)
-    return [[cases[row].id for row in held_out] for _, held_out in dealt]
 
 
 def article_split(ids: Sequence[str]) -> dict[str, list[str]]:
@@ -121,11 +113,7 @@ def shared_patients(split: dict[str, list[str]], cases: Sequence[Case]) -> dict[
 
 def save_split(split: dict[str, list[str]], path: Path) -> None:
     """Write a split as JSON that others can reuse; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_text(json.dumps(split, indent=1) + "\n", path)
 
 
 def load_split(path: Path, cases: Sequence[Case]) -> dict[str, list[str]]:

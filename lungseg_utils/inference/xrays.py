@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
-from lungseg_utils.images import letterbox, read_grey
+from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
 
@@ -60,6 +60,24 @@ def read_xray(path: Path | str) -> XRay:
         return XRay(path, read_grey(path))
     except cv2.error as error:  # it claims to have more than a billion pixels, for example
         raise DatasetError(f"OpenCV cannot read {path}: {error.err}. Save it as a smaller grey PNG.") from error
+
+
+def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:
+    """Find the place of an X-ray in a square that keeps its shape, with black borders where it does not fill it.
+
+    Args:
+        height: of the X-ray, px or mm.
+        width: of the X-ray, in the same unit.
+        size: height and width of the square, px.
+        max_aspect: longer over shorter side up to which an X-ray is squashed to the whole square; 1 squashes none.
+
+    Returns:
+        Rows and columns of its place, in the middle of the square.
+    """
+    least = max(height, width) / max_aspect  # what a side measures at least, with its borders
+    rows, columns = (max(1, round(size * min(1, side / least))) for side in (height, width))
+    top, left = (size - rows) // 2, (size - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def segment(model: keras.Model, xray: XRay) -> np.ndarray:
