@@ -263,6 +263,6 @@ def read_scores(path: Path) -> list[dict]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        row |= {name: float(row[name]) for name in MEASURES if name in row}
+        row |= {name: float(row[name] or "nan") for name in MEASURES if name in row}  # empty: not kept
         row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
     return rows

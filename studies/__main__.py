@@ -54,6 +54,14 @@ def measure_choices(options: argparse.Namespace) -> None:
     choices.measure_choices(options.data, course.home(), options.to / choices.FILE.name)
 
 
+def measure_article(options: argparse.Namespace) -> None:
+    """Make the article's run in full, for a GPU: six trainings of 31 million weights at 512 px."""
+    from studies import article
+
+    names = [f"fold {options.fold}"] if options.fold else article.RUNS
+    article.run_article(options.data, course.home(), options.to, names)
+
+
 def measure_curve(options: argparse.Namespace) -> None:
     """Measure how many real X-rays are needed, with and without a start from drawings."""
     from studies import curve
@@ -125,6 +133,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
     keep_figures(command)
     command.set_defaults(run=measure_choices)
+
+    command = commands.add_parser("article", help="the article's run in full", description=measure_article.__doc__)
+    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
+    command.add_argument(
+        "--fold", type=int, choices=range(1, 6), help="train and score this fold alone, and keep nothing"
+    )
+    keep_figures(command)
+    command.set_defaults(run=measure_article)
 
     command = commands.add_parser("curve", help="how many X-rays are needed", description=measure_curve.__doc__)
     command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")

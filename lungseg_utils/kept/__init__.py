@@ -17,11 +17,16 @@ def kept(name: str) -> dict | list[dict]:
     """Read a kept figure.
 
     Args:
-        name: of the file: `choices.json` gives a dict, `crossval-best.csv` rows of scores; `scores.json` is that of the
-            shipped model.
+        name: of the file: `choices.json` gives a dict, `crossval-best.csv` rows of scores, `article-epochs.csv` rows of
+            numbers and the name of their run; `scores.json` is that of the shipped model.
     """
     path = (SHIPPED if name == "scores.json" else FOLDER) / name
-    return read_scores(path) if path.suffix == ".csv" else read_json(path)
+    if path.suffix == ".json":
+        return read_json(path)
+    rows = read_scores(path)
+    if name.endswith("-epochs.csv"):
+        rows = [{key: value if key == "run" else float(value) for key, value in row.items()} for row in rows]
+    return rows
 
 
 def groups(rows: Sequence[dict]) -> dict[str, list[dict]]:
