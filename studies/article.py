@@ -108,7 +108,7 @@ def train(recipe: Recipe, arrays: Arrays, split: dict[str, list[str]], seed: int
         folder: for weights and log; what an interrupted run has left there is deleted.
 
     Returns:
-        A row per epoch, from 1: `COLUMNS` of Keras' log, `seconds`, and `saved`, which is 1 where the weights were kept.
+        A row per epoch, from 1: `COLUMNS` of Keras' log, `seconds`, and `saved`: 1 where the weights were kept.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
