@@ -1,8 +1,8 @@
-"""What each of the article's choices costs: one at a time, and all together.
+"""What each of the article's choices costs, one at a time, and what a small stand-in for the article makes of them all.
 
 The article's own run takes hours without a GPU. Here its choices are put, one by one, into the laptop recipe, with
-several seeds on the first fold of the cross-validation; all of them together train at the size that fits. The full run
-is `python -m studies crossval --recipe article --data REAL`, for a GPU.
+several seeds on the first fold of the cross-validation; all of them together train at the size that fits. That is not
+the article: `studies.article` is its run in full, for a GPU.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -66,9 +66,9 @@ CHOICES = [
         "padded", SHORT, "black bars keep the shape of the X-ray; all other rows squash it, as the article", padded=True
     ),
     Choice(
-        "all together",
+        "stand-in for the article",
         dataclasses.replace(ARTICLE, name="short", image_size=128, base_filters=16),
-        "the article's recipe with 128 px and 16 base filters; it has 512 and 64",
+        "all its choices together, at 128 px and 16 base filters; the article has 512 and 64",
         SEEDS[:1],
     ),
 ]
