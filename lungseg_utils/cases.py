@@ -165,7 +165,7 @@ def _read_table(folder: Path, images: dict[str, Path]) -> dict[str, dict]:
 
 def _known(row: dict[str, str]) -> dict:
     """Turn a row of ``cases.csv`` into values; a ValueError or KeyError when one cannot be right."""
-    known = {}
+    known: dict[str, object] = {}
     if row.get("patient"):
         known["patient"] = row["patient"]
     if row.get("finding"):

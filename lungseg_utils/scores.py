@@ -168,7 +168,9 @@ def score_case(
     return [{**about, "lung": lung, **score_masks(*pair, spacing_mm)} for lung, pair in pairs.items()]
 
 
-def bootstrap_interval(values: Sequence[float], patients: Sequence[str], seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(
+    values: Sequence[float] | np.ndarray, patients: Sequence[str], seed: int = 0
+) -> tuple[float, float]:
     """95 % confidence interval of a mean over images, by the bootstrap over patients; taught in notebook 9.
 
     Patients are drawn with replacement, each with all its images, 10,000 times: images of one patient are alike, and

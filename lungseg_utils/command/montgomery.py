@@ -189,7 +189,7 @@ def _download_from(address: str, part: Path, archive: Archive) -> None:
             if before < archive.size:
                 _receive(address, part, archive, before)
         except requests.RequestException as error:
-            failure = error
+            failure: Exception = error
             if _size(part) <= before:
                 break
             continue

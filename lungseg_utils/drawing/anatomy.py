@@ -64,7 +64,7 @@ def air(canvas: Canvas, rng: Rng, patient: Patient, lungs: np.ndarray, hidden: n
     deep = [(1.0, 1.8), (-1.0, 1.8)]  # the wall goes on below the angles
     chest = canvas.fill([np.concatenate([patient.walls[0], patient.walls[1][::-1], deep])])
     rim, power = u(*ranges.AIR_RIM), u(*ranges.AIR_POWER)
-    thick = cv2.pow(ramp(inwards(chest), -0.002, rim - 0.002), power)
+    thick: np.ndarray = cv2.pow(ramp(inwards(chest), -0.002, rim - 0.002), power)
     beside = cv2.pow(ramp(inwards(lungs), -0.002, rim - 0.002), power)  # less air beside heart and diaphragm too
     thick *= 1 - u(0, 1) * (1 - np.where(beside > 0, beside, 1))
     thin = 1 - u(*ranges.AIR_APEX) * ramp(canvas.t, u(0.08, 0.25), 0)
@@ -209,9 +209,9 @@ def ribs(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
         front = mirror(np.stack([inner + (end - inner) * np.cos(turn), down], -1), side)
         fore.append(front[((j < 8) & (inner < end))[:, 0]])
     away, share = np.abs(canvas.u), u(*ranges.RIB)
-    front = share * u(0.2, 1)
+    less = share * u(0.2, 1)
     near = canvas.full(ramp(away, 0.04, 0.16) * share)  # hidden by the spine
-    far = canvas.full(ramp(away, 0.33, 0.63) * front)  # gristle is not seen
+    far = canvas.full(ramp(away, 0.33, 0.63) * less)  # gristle is not seen
     layer = canvas.bands(np.concatenate(rear), width) * near
     layer += canvas.bands(np.concatenate(fore), width * np.linspace(1, 1.2, 16)) * far
     return _bone(canvas, layer, width)
@@ -238,7 +238,7 @@ def scapulae(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     blade = BLADE_CURVE + (u(0, 0.25), u(-0.04, 0.05))
     joint = np.array((1.36, patient.shoulder + 0.1))
     shaft = joint + np.linspace(0, 2, 20)[:, None] * (np.cos(patient.arm), 0.6 * np.sin(patient.arm))
-    arms = np.maximum(canvas.fill(both_sides(oval(*joint, 0.13, 0.08))), canvas.bands(both_sides(shaft), 0.14))
+    arms = np.maximum(canvas.fill(both_sides(oval(joint[0], joint[1], 0.13, 0.08))), canvas.bands(both_sides(shaft), 0.14))
     return _bone(canvas, canvas.fill(both_sides(blade)) + u(0.5, 1.5) * arms, 0.08) * u(*ranges.SCAPULA)
 
 
@@ -260,7 +260,7 @@ def _tree(rng: Rng, starts, angles, lengths, widths) -> tuple[np.ndarray, np.nda
 def vessels(canvas: Canvas, rng: Rng) -> np.ndarray:
     """11: hila, the vessels that branch from them and fade outwards, and a fine unevenness of the lungs."""
     u = rng.uniform
-    hila, near, roots = 0, 0, []
+    hila, near, roots = np.zeros_like(canvas.u), np.zeros_like(canvas.u), []
     for side in (-1, 1):
         at, level = u(0.2, 0.3), u(0.42, 0.5) - (0.03 if side == 1 else 0)
         hila = hila + canvas.spot(side * at, level, u(0.08, 0.16), u(0.06, 0.15))

@@ -10,7 +10,7 @@ from scipy.interpolate import splev, splprep
 
 LOW, MIDDLE, FINE = 128, 256, 512  # grids on which slow layers, distances and grain are computed, px
 CIRCLE = np.stack([np.cos(np.arange(48) * np.pi / 24), np.sin(np.arange(48) * np.pi / 24)], 1)
-NORMAL = np.float32([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)])  # normal value of a random byte
+NORMAL = np.array([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)], np.float32)  # of a random byte
 
 Rng = np.random.Generator
 
@@ -109,7 +109,7 @@ class Canvas:
         self.origin = np.array([middle, top + height / 2]) - self.matrix @ (0, 0.5)
         axis = (np.arange(LOW) + 0.5) / LOW
         across, down = axis - self.origin[0], axis[:, None] - self.origin[1]
-        self.u, self.t = (np.float32(a * across + b * down) for a, b in np.linalg.inv(self.matrix))
+        self.u, self.t = ((a * across + b * down).astype(np.float32) for a, b in np.linalg.inv(self.matrix))
 
     def place(self, points) -> np.ndarray:
         """Body coordinates to fractions of the picture, (..., 2)."""

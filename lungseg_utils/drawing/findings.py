@@ -23,7 +23,7 @@ def _spot_in_lung(rng: Rng, patient: Patient, low: float, high: float) -> tuple[
 
 def _infiltrate(canvas: Canvas, rng: Rng, patient: Patient) -> tuple[np.ndarray, str]:
     at, t, where = _spot_in_lung(rng, patient, 0.05, 0.9)
-    layer = 0
+    layer = np.zeros_like(canvas.u)
     for _ in range(rng.integers(3, 10)):
         wide, du, dt = rng.uniform(0.05, 0.2), rng.normal(0, 0.1), rng.normal(0, 0.06)
         layer = layer + rng.uniform(0.3, 1) * canvas.spot(at + du, t + dt, wide, wide * rng.uniform(0.4, 0.9))

@@ -93,7 +93,7 @@ def _shades(stored: np.ndarray, dataset: "Dataset") -> np.ndarray:
     seen = patterns[::step, ::step]  # a million pixels tell what there is
     windowed = _window(shades, dataset)
     if windowed is not None and np.ptp(windowed[seen]) > 0:  # a window that no pixel lies in would show nothing
-        shades, ends = windowed, (windowed.min(), windowed.max())
+        shades, ends = windowed, np.array([windowed.min(), windowed.max()])
     elif dataset.BitsStored > 8:
         ends = np.percentile(shades[seen], PERCENTILES)
     else:

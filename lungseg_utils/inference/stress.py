@@ -81,7 +81,9 @@ def mirror(image: np.ndarray, masks: np.ndarray) -> Pair:
 def compress(image: np.ndarray, masks: np.ndarray) -> Pair:
     """Store as a JPEG of poor quality."""
     stored = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-    return cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), masks
+    picture = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
+    assert picture is not None  # OpenCV reads what it wrote
+    return picture, masks
 
 
 def frame(image: np.ndarray, masks: np.ndarray) -> Pair:

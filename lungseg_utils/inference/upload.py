@@ -86,6 +86,6 @@ def describe_file(model: keras.Model, path: Path, name: str) -> str:
         alt = f"The X-ray {name} with a line around each lung."
     return (
         f'<img alt="{html.escape(alt)}" style="max-width: 512px" '
-        f'src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+        f'src="data:image/png;base64,{base64.b64encode(picture.tobytes()).decode()}">'
         f"<p>{html.escape(name)}: {describe(measure(xray, masks))}</p>"
     )

@@ -146,12 +146,13 @@ def overlay(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """
     scale = min(1, OVERLAY_SIDE / max(image.shape))
     height, width = (max(1, round(side * scale)) for side in image.shape)
-    shrink = {"dsize": (width, height), "interpolation": cv2.INTER_AREA}
-    picture = cv2.cvtColor(cv2.resize(image, **shrink), cv2.COLOR_GRAY2RGB)
+    picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
     line = max(1, round(max(height, width) / 300))  # px
     lines = []
     for channel in range(masks.shape[-1]):
-        mask = cv2.resize(np.ascontiguousarray(masks[..., channel]), **shrink)
+        mask = np.ascontiguousarray(masks[..., channel])
+        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
         for points in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
             dash = 8 * line if channel else len(points)
             pieces = [points[start : start + dash] for start in range(0, len(points), 2 * dash)]
