@@ -38,13 +38,13 @@ def measure_parts(options: argparse.Namespace) -> None:
 
 def cross_validate(options: argparse.Namespace) -> None:
     """Train and score five folds of a recipe on real X-rays, by patient; keep a row per X-ray and lung."""
-    from lungseg_utils import scores
+    from lungseg_utils import kept
     from studies import crossval, tables
 
     rows = crossval.cross_validate(find_recipe(options.recipe), options.data, course.home(), options.to)
     print(tables.group_table(rows))
-    for row in scores.failures(rows):
-        print(f"Dice below {scores.FAILURE}: {row['id']}, fold {row['fold']}: {row['dice']:.4f}")
+    for row in kept.failures(rows):
+        print(f"Dice below {kept.FAILURE}: {row['id']}, fold {row['fold']}: {row['dice']:.4f}")
 
 
 def measure_choices(options: argparse.Namespace) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from lungseg_utils import figures
 from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.files import read_json
-from lungseg_utils.kept import FOLDER, kept
+from lungseg_utils.kept import FAILURE, FOLDER, failures, groups, kept
 from lungseg_utils.recipes import SHIPPED_WEIGHTS
-from lungseg_utils.scores import FAILURE, failures, groups, spread, summarise
+from lungseg_utils.scores import spread, summarise
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "notebooks" / "results"
