@@ -65,8 +65,7 @@ def find_cases(folder: Path | str) -> list[Case]:
         The cases, sorted by ID.
 
     Raises:
-        DatasetError: the folder is missing or is no data set, has no X-rays, X-rays and masks do not pair up, or a
-            table cannot be used.
+        DatasetError: the folder is no data set, X-rays and masks do not pair up, or a table cannot be used.
     """
     folder = set_folder(folder)
     images, left, right = (_files(folder / part, ".png") for part in (IMAGES, LEFT, RIGHT))
@@ -211,11 +210,9 @@ def _original_spacing(size: tuple[int, int], original: tuple[int, int] | None) -
 def pixel_spacing(case: Case, height: float, width: float) -> tuple[float, float] | None:
     """Return how large a pixel is when the whole X-ray is shown on a grid of height x width pixels.
 
-    A picture squashed to a square has pixels that are not square: distances need both numbers.
-
     Returns:
-        (row_mm, column_mm): millimetres from one row to the next, and from one column to the next.
-        None when the case's spacing is not known.
+        (row_mm, column_mm): millimetres from one row to the next, and from one column to the next: distances need
+        both, because a squashed picture has pixels that are not square. None when the case's spacing is not known.
     """
     if case.spacing_mm is None:
         return None

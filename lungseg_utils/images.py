@@ -27,10 +27,7 @@ READER_VERSION = 1
 
 
 def read_grey(path: Path | str) -> np.ndarray:
-    """Read a picture as shades of grey (notebook 2).
-
-    Args:
-        path: a PNG, or another picture OpenCV reads: grey, palette, RGB or RGBA (whose alpha is left out).
+    """Read a picture as shades of grey (notebook 2): a PNG, or another that OpenCV reads, whose alpha is left out.
 
     Returns:
         (height, width) uint8, 0 to 255. Pictures of more than 8 bits are scaled, see ``to_8_bits``.
@@ -46,10 +43,7 @@ def read_grey(path: Path | str) -> np.ndarray:
 
 
 def read_mask(path: Path | str) -> np.ndarray:
-    """Read the mask of one lung (notebook 2).
-
-    Args:
-        path: a picture that is black outside the lung and has one other shade inside (0 and 1, or 0 and 255).
+    """Read the mask of one lung (notebook 2): black outside it, one other shade inside (0 and 1, or 0 and 255).
 
     Returns:
         (height, width) uint8, {0, 1}: one connected piece. Grey edges are cut at half of the brightest value.
@@ -64,9 +58,7 @@ def read_mask(path: Path | str) -> np.ndarray:
 
 
 def read_masks(case: Case) -> np.ndarray:
-    """Read both masks of a case (notebook 2).
-
-    Where the two overlap, a pixel stays in both: each channel answers for its own lung.
+    """Read both masks of a case (notebook 2). A pixel where the two overlap stays in both.
 
     Returns:
         (height, width, 2) uint8, {0, 1}. Channel 0: the lung on the viewer's left. Channel 1: the other.
@@ -81,15 +73,7 @@ def read_masks(case: Case) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: int) -> np.ndarray:
-    """Resize an X-ray to a square (notebook 2). Sides of different length are squashed, nothing is cut off.
-
-    Args:
-        image: (height, width) uint8.
-        size: the new height and width in px.
-
-    Returns:
-        (size, size) uint8.
-    """
+    """Resize an X-ray (height, width) uint8 to a square (notebook 2): (size, size) uint8, squashed, nothing cut off."""
     method = resize_method(image, size)
     return cv2.resize(image, (size, size), interpolation=method)
 
@@ -97,15 +81,8 @@ def resize_image(image: np.ndarray, size: int) -> np.ndarray:
 def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
     """Resize masks to a square (notebook 2): a new pixel is lung when more than half of its area was.
 
-    ``cv2.INTER_NEAREST`` would keep {0, 1} as well, but it looks only at the upper left corner of the new
-    pixel and so shifts the mask by half a pixel.
-
-    Args:
-        masks: (height, width, 2) uint8, {0, 1}.
-        size: the new height and width in px.
-
-    Returns:
-        (size, size, 2) uint8, {0, 1}.
+    From (height, width, 2) to (size, size, 2) uint8, {0, 1}. ``cv2.INTER_NEAREST`` would keep {0, 1} as well, but it
+    looks only at the upper left corner of the new pixel and so shifts the mask by half a pixel.
     """
     method = resize_method(masks, size)
     share = cv2.resize(masks.astype(np.float32), (size, size), interpolation=method)
@@ -125,12 +102,9 @@ def resize_method(image: np.ndarray, size: int) -> int:
 
 
 def read_bytes(path: Path | str) -> np.ndarray:
-    """Read a picture file as it is, and make sure that all of it is there.
+    """Read a picture file as it is, (bytes,) uint8 for ``cv2.imdecode``, and make sure that all of it is there.
 
     Python opens the file: on Windows ``cv2.imread`` fails when the path holds, say, Chinese characters.
-
-    Returns:
-        (bytes,) uint8, for ``cv2.imdecode``.
 
     Raises:
         DatasetError: the file is missing, cannot be opened, is empty, cut short or damaged.
@@ -171,17 +145,11 @@ def is_whole(data: bytes) -> bool:
 
 
 def to_8_bits(image: np.ndarray) -> np.ndarray:
-    """Scale a 16-bit picture to 0 to 255; an 8-bit picture is returned as it is.
+    """Scale a 16-bit picture (height, width) to 0 to 255, uint8; an 8-bit picture is returned as it is.
 
     X-ray detectors deliver 10 to 14 bits in 16-bit files. Scaled by 255 / 65535, a 12-bit picture would come
     out nearly black. So the brightest pixel says how many bits are in use: up to 4095 means 12, and 4095
     becomes 255. A picture that uses 8 bits or fewer keeps its values.
-
-    Args:
-        image: (height, width) uint8 or uint16.
-
-    Returns:
-        (height, width) uint8.
     """
     if image.dtype == np.uint8:
         return image
@@ -195,13 +163,9 @@ def to_8_bits(image: np.ndarray) -> np.ndarray:
 
 
 def check_mask(grey: np.ndarray, path: Path | str) -> None:
-    """Raise DatasetError, naming the path, unless a picture is black with one brighter area.
+    """Raise DatasetError, naming the path, unless a picture (height, width) uint8 is black with one brighter area.
 
     A soft edge is a thin line of grey. Grey that is thick somewhere is a picture, or a third label.
-
-    Args:
-        grey: (height, width) uint8, 0 to 255.
-        path: where it came from.
     """
     top = int(grey.max())
     if top == 0:
@@ -223,14 +187,9 @@ def check_mask(grey: np.ndarray, path: Path | str) -> None:
 
 
 def drop_specks(mask: np.ndarray, path: Path | str) -> np.ndarray:
-    """Keep the largest connected piece of a mask; warn how many pixels were dropped, if any.
+    """Keep the largest connected piece of a mask (height, width) uint8, {0, 1}; warn how many pixels were dropped.
 
-    Args:
-        mask: (height, width) uint8, {0, 1}. Pixels that touch at a corner are connected.
-        path: where it came from, for the warning.
-
-    Returns:
-        (height, width) uint8, {0, 1}.
+    Pixels that touch at a corner are connected. The path is where the mask came from.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 2:  # the background and one piece
@@ -245,13 +204,7 @@ def drop_specks(mask: np.ndarray, path: Path | str) -> np.ndarray:
 
 
 def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
-    """Raise DatasetError unless both masks are as large as their X-ray; warn when they seem exchanged.
-
-    Args:
-        case: the masks' case.
-        left: (height, width) uint8, {0, 1}, the mask on the viewer's left.
-        right: (height, width) uint8, {0, 1}, the other.
-    """
+    """Raise DatasetError unless both masks are as large as their X-ray; warn when they seem exchanged."""
     for mask, path in ((left, case.left_mask), (right, case.right_mask)):
         if mask.shape != case.size:
             raise DatasetError(

@@ -35,11 +35,7 @@ def load_model(path: Path) -> keras.Model:
 
 
 def load_pretrained() -> keras.Model:
-    """Load the shipped model, which was trained on drawings alone; used in notebook 9.
-
-    Returns:
-        A model for `prediction.predict_probabilities`: it sees 128 x 128 px and answers with two masks, the lung
-        on the viewer's left first.
+    """Load the shipped model, trained on drawings alone: 128 x 128 px in, the mask on the viewer's left first out.
 
     Raises:
         DatasetError: the installation lacks the file.
@@ -101,8 +97,8 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
 
     Args:
         probabilities: (size, size, masks) float32 in [0, 1].
-        height: of the X-ray, px.
-        width: of the X-ray, px.
+        height: of the X-ray and its masks, px.
+        width: the same.
         threshold: a pixel counts as lung above it.
 
     Returns:
@@ -141,12 +137,7 @@ def score_probabilities(
 
 
 def evaluate(model: keras.Model, cases: Sequence[Case], images: np.ndarray) -> list[dict]:
-    """Predict each case and score it; taught in notebook 9.
-
-    Args:
-        model: from `load_model`.
-        cases: N cases.
-        images: (N, size, size) uint8, the same cases at the model's size.
+    """Predict N cases from their pictures at the model's size, (N, size, size) uint8, and score them. Notebook 9.
 
     Returns:
         Rows of `score_case`.

@@ -55,24 +55,14 @@ def precision(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def recall(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the true area that was found; taught in notebook 6.
-
-    Where there is nothing to find, nothing predicted scores 1 and anything else 0.
-    """
-    true, predicted = true > 0, predicted > 0
-    if not true.any():
-        return float(not predicted.any())
-    return float((true & predicted).sum() / true.sum())
+    """Share of the true area that was found; taught in notebook 6. It is precision with the roles exchanged."""
+    return precision(predicted, true)
 
 
 def outline(mask: np.ndarray) -> np.ndarray:
-    """Row and column of each mask pixel that touches the outside by a side; taught in notebook 6.
+    """Row and column, (points, 2), of each mask pixel that touches the outside by a side; taught in notebook 6.
 
-    Args:
-        mask: (height, width), 0 and 1. Beyond the picture's edge is outside.
-
-    Returns:
-        (points, 2) integers.
+    The mask is (height, width), 0 and 1. Beyond the picture's edge is outside.
     """
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     mask = (mask > 0).astype("uint8")
@@ -129,13 +119,7 @@ def nsd(distances: np.ndarray, tolerance_mm: float = TOLERANCE_MM) -> float:
 
 
 def score_masks(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float] | None) -> dict[str, float]:
-    """All scores of one mask; taught in notebook 9.
-
-    Args:
-        true: (height, width), 0 and 1.
-        predicted: the same shape.
-        spacing_mm: height and width of a pixel; `None` where it is not known, and then distances are NaN.
-    """
+    """All scores of one mask (height, width), 0 and 1; taught in notebook 9. Distances are NaN without a spacing."""
     distances = outline_distances(true, predicted, spacing_mm) if spacing_mm else np.empty(0)
     return {
         "dice": dice(true, predicted),

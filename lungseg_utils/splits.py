@@ -79,13 +79,7 @@ def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str
 def article_split(ids: Sequence[str]) -> dict[str, list[str]]:
     """Split IDs at random as the article does: 10 % each for validation and test, seed 42, patients ignored.
 
-    Kept to show what it leaks (notebook 3); `choices.leak` measures what that is worth.
-
-    Args:
-        ids: of all cases.
-
-    Returns:
-        Sorted case IDs under `"train"`, `"val"` and `"test"`.
+    Kept to show what it leaks (notebook 3); the study of choices measures what that is worth.
     """
     held_out = int(0.1 * len(ids))
     rest, val = train_test_split(sorted(ids), test_size=held_out, random_state=42)
@@ -94,11 +88,7 @@ def article_split(ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 def shared_patients(split: dict[str, list[str]], cases: Sequence[Case]) -> dict[str, dict[str, list[str]]]:
-    """Find patients whose X-rays lie in more than one part of a split (notebook 3).
-
-    Args:
-        split: case IDs by part.
-        cases: all cases that the split names.
+    """Find patients whose X-rays lie in more than one part of a split of these cases (notebook 3).
 
     Returns:
         For each such patient, the IDs of its X-rays by part; empty when the split is clean.
@@ -117,14 +107,7 @@ def save_split(split: dict[str, list[str]], path: Path) -> None:
 
 
 def load_split(path: Path, cases: Sequence[Case]) -> dict[str, list[str]]:
-    """Read a split written by `save_split` and check that it fits the cases.
-
-    Args:
-        path: the JSON file.
-        cases: of the data set that the split was made for. The split may leave some out.
-
-    Returns:
-        Case IDs under `"train"`, `"val"` and `"test"`, in the file's order.
+    """Read a split written by `save_split`, in the file's order, and check that it fits the cases, or some of them.
 
     Raises:
         DatasetError: the file is missing or is not a split, a part is empty, or it names a case twice or one
