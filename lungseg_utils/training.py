@@ -7,13 +7,19 @@ epoch, and `last.keras` with weights and optimizer for going on; `run.json` says
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import csv
 import dataclasses
+import hashlib
 import json
-import os
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from lungseg_utils import losses
+from lungseg_utils.files import DatasetError, lock, read_json, remove_drafts, write_text, write_whole
 from lungseg_utils.images import Arrays
 from lungseg_utils.recipes import SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.unet import build_unet
@@ -75,6 +81,17 @@ class PrintEpoch(keras.callbacks.Callback):
         print(f"epoch {epoch + 1:2}/{self.params['epochs']}  {numbers}", flush=True)
 
 
+class StopAtNaN(keras.callbacks.Callback):
+    """End a training whose loss is no longer a number, before anything of that epoch is kept; taught in notebook 8."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
+            raise RuntimeError(
+                f"Epoch {epoch + 1} ended with loss {logs['loss']} and validation loss {logs['val_loss']}: training "
+                "has stopped. Take a smaller learning rate, in another run folder."
+            )
+
+
 class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
     """A checkpoint that is whole or absent, whenever the program dies; taught in notebook 8.
 
@@ -83,16 +100,13 @@ class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
     """
 
     def __init__(self, path: Path, **options):
-        self.path, self.draft = Path(path), Path(path).with_suffix(".writing.keras")
-        super().__init__(self.draft, **options)
-
-    def on_train_begin(self, logs=None):
-        self.draft.unlink(missing_ok=True)  # half a file, from a process that died while writing
+        super().__init__(path, **options)
+        self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        if self.draft.exists():
-            os.replace(self.draft, self.path)
+        with write_whole(self.path) as draft:
+            self.filepath = str(draft)
+            super().on_epoch_end(epoch, logs)
 
 
 class ReplayLog(keras.callbacks.Callback):
@@ -115,33 +129,44 @@ class ReplayLog(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = rate
 
 
-def read_log(path: Path, epochs: int | None = None) -> list[dict[str, float]]:
+def read_log(path: Path) -> list[dict[str, float]]:
     """Read `log.csv`: a row per epoch, its values as numbers; taught in notebook 8.
 
     Args:
         path: of the file. A missing file counts as an empty log, and a last line without its end is left out:
             the program died while writing it.
-        epochs: only that many rows; a row more belongs to an epoch whose weights were not saved.
+
+    Raises:
+        DatasetError: the file is not as training writes it.
     """
     if not Path(path).exists():
         return []
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8-sig")
     whole_lines = text[: text.rfind("\n") + 1].splitlines()
-    rows = list(csv.DictReader(whole_lines))[:epochs]
-    return [{name: float(value) for name, value in row.items()} for row in rows]
+    try:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(whole_lines)]
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path} was changed by another program. Put it back, or delete its folder.") from error
 
 
 def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
-    """Cut `log.csv` to the epochs that were saved, and return them; taught in notebook 8."""
-    rows = read_log(path, epochs)
-    draft = Path(path).with_suffix(".tmp")
-    with open(draft, "w", newline="", encoding="utf-8") as file:
-        if rows:
+    """Cut `log.csv` to the epochs that were saved, and return them; taught in notebook 8.
+
+    Raises:
+        DatasetError: log and `last.keras` differ by more than the epoch that a kill can come between.
+    """
+    rows = read_log(path)
+    if not epochs <= len(rows) <= epochs + 1:
+        raise DatasetError(
+            f"{path} holds {len(rows)} epochs, last.keras {epochs}: one of them is lost or old. "
+            "Put it back, or delete their folder to train again."
+        )
+    with write_whole(path) as draft, open(draft, "w", newline="", encoding="utf-8") as file:
+        if epochs:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
-            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
-    os.replace(draft, path)
-    return rows
+            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows[:epochs])
+    return rows[:epochs]
 
 
 def make_callbacks(recipe: Recipe, run_folder: Path, past: list[dict[str, float]]) -> list[keras.callbacks.Callback]:
@@ -159,6 +184,7 @@ def make_callbacks(recipe: Recipe, run_folder: Path, past: list[dict[str, float]
     if recipe.patience:
         watchers.append(keras.callbacks.EarlyStopping(patience=recipe.patience))
     return [
+        StopAtNaN(),
         *watchers,
         ReplayLog(past, watchers),
         SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
@@ -168,30 +194,48 @@ def make_callbacks(recipe: Recipe, run_folder: Path, past: list[dict[str, float]
     ]
 
 
-def claim_run_folder(run_folder: Path, recipe: Recipe, split: dict[str, list[str]], seed: int) -> None:
-    """Write into a run folder what is trained there, or check that what was trained there is the same.
+@contextmanager
+def claim_run_folder(
+    run_folder: Path, recipe: Recipe, training: Arrays, validation: Arrays, seed: int
+) -> Iterator[None]:
+    """Be the only one who trains in a run folder, and check that what was trained there is the same.
 
-    Going on with another split would train on cases that are meant for testing, or test on trained ones.
+    `run.json` says what it is. Going on with another split would train on cases that are meant for testing, or test
+    on trained ones. Whoever comes while another process trains there says so, and waits.
 
     Raises:
-        ValueError: the folder holds a run with another recipe, split or seed; the message says which.
+        DatasetError: the folder holds a run with another recipe, split, seed or data set; or it has lost a file.
     """
     path = Path(run_folder) / "run.json"
-    cases = {part: split[part] for part in ("train", "val")}
-    mine = {"recipe": dataclasses.asdict(recipe), "split": cases, "seed": seed}
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-        return
-    there = json.loads(path.read_text(encoding="utf-8"))
-    other = [name for name in mine if there.get(name) != mine[name]]
-    if other:
-        raise ValueError(
-            f"{run_folder} holds a run with another {' and '.join(other)}. "
-            "Rename or delete that folder, or give another one."
-        )
+    digest = hashlib.sha256()
+    for array in (training.images, training.masks, validation.images, validation.masks):
+        digest.update(np.ascontiguousarray(array))
+    cases = {"train": training.ids, "val": validation.ids}
+    mine = {"recipe": dataclasses.asdict(recipe), "split": cases, "seed": seed, "data set": digest.hexdigest()}
+    with lock(path, f"Training in {run_folder}"):
+        for name in ("run.json", "best.keras", "log.csv", "last.keras"):
+            remove_drafts(path.with_name(name))
+        if not path.exists():
+            write_text(json.dumps(mine, indent=1) + "\n", path)
+        there = read_json(path)
+        other = [name for name in mine if there.get(name) != mine[name]]
+        if other:
+            raise DatasetError(
+                f"{run_folder} holds a run with another {' and '.join(other)}. "
+                "Rename or delete that folder, or give another one."
+            )
+        check_run(Path(run_folder), recipe)
+        yield
+
+
+def check_run(run_folder: Path, recipe: Recipe) -> None:
+    """Raise a DatasetError where a run has lost a model that it needs; a finished one does not need `last.keras`."""
+    rows, last = read_log(run_folder / "log.csv"), run_folder / "last.keras"
+    needed = [run_folder / "best.keras"] if rows else []
+    needed += [last] if last.exists() and not is_finished(recipe, rows) else []
+    for path in needed:
+        if not zipfile.is_zipfile(path):  # which a file that is missing or cut short is not
+            raise DatasetError(f"{path} is lost or damaged. Put it back, or delete {run_folder} to train again.")
 
 
 def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
@@ -258,17 +302,19 @@ def train(
         The rows of the log. For predicting, load `best.keras` from the run folder.
 
     Raises:
-        ValueError: the run folder holds a run with another recipe, split or seed, or there are fewer training
-            images than a batch holds.
+        DatasetError: the run folder holds another run, or has lost a file.
+        ValueError: there are fewer training images than a batch holds.
+        RuntimeError: the loss has become NaN; no file holds anything of that epoch.
     """
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
     steps = count_steps(recipe, training)
-    claim_run_folder(run_folder, recipe, split, seed)
-    keras.utils.set_random_seed(seed)
-    model = model_to_train(recipe, run_folder, steps)
-    done = int(model.optimizer.iterations) // steps
-    past = keep_log(run_folder / "log.csv", done)
-    if not is_finished(recipe, past):
+    with claim_run_folder(run_folder, recipe, training, validation, seed):
+        if is_finished(recipe, read_log(run_folder / "log.csv")):
+            return read_log(run_folder / "log.csv")
+        keras.utils.set_random_seed(seed)
+        model = model_to_train(recipe, run_folder, steps)
+        done = int(model.optimizer.iterations) // steps
+        past = keep_log(run_folder / "log.csv", done)
         model.fit(
             # the interrupted run has seen the batches that are skipped
             make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
@@ -280,4 +326,4 @@ def train(
             epochs=epochs or recipe.epochs,
             callbacks=make_callbacks(recipe, run_folder, past),
         )
-    return read_log(run_folder / "log.csv")
+        return read_log(run_folder / "log.csv")

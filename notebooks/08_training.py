@@ -258,30 +258,32 @@ except Exception as error:
 #
 # The remedy is old and simple: write *beside* the good file, then *rename*. Renaming replaces the old file by the new
 # one in a single action of the file system: at every moment the name stands for a whole file.
+#
+# `write_whole` does this for the whole course: it gives a draft beside the file to write into, and renames it at the
+# end. In the callback, Keras writes into the draft.
 
 # %%
-import os
+from lungseg_utils.files import write_whole
 
 
 class SafeCheckpoint(keras.callbacks.ModelCheckpoint):
     def __init__(self, path, **options):
-        self.path, self.draft = Path(path), Path(path).with_suffix(".writing.keras")
-        super().__init__(self.draft, **options)
-
-    def on_train_begin(self, logs=None):
-        self.draft.unlink(missing_ok=True)  # half a file, from a process that died while writing
+        super().__init__(path, **options)
+        self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        if self.draft.exists():
-            os.replace(self.draft, self.path)
+        with write_whole(self.path) as draft:
+            self.filepath = str(draft)
+            super().on_epoch_end(epoch, logs)
 
 
 # %% [markdown]
-# We lay half a file in its way, as a process that died would do, and let it work:
+# We give half a file the checkpoint's name, as a program that died would leave it, and let the callback work:
 
 # %%
-os.replace(scratch / "half.keras", scratch / "last.writing.keras")
+import os
+
+os.replace(scratch / "half.keras", scratch / "last.keras")
 model.fit(tiny_batches, steps_per_epoch=2, callbacks=[SafeCheckpoint(scratch / "last.keras")], shuffle=False, verbose=0)
 
 print(sorted(path.name for path in scratch.iterdir()))
@@ -373,22 +375,53 @@ print("stops after epoch", epoch + 1)
 assert epoch + 1 == 8 + 10
 
 # %% [markdown]
+# ## When the loss is no longer a number
+#
+# With a learning rate that is far too high, the numbers in the network grow until they are infinite, and the loss
+# becomes **NaN**, "not a number". No further step brings it back. So this callback stands first in the list and ends
+# the training, before anything of such an epoch is saved.
+
+# %%
+import math
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
+            raise RuntimeError(
+                f"Epoch {epoch + 1} ended with loss {logs['loss']} and validation loss {logs['val_loss']}: training "
+                "has stopped. Take a smaller learning rate, in another run folder."
+            )
+
+
+# %%
+try:
+    StopAtNaN().on_epoch_end(0, {"loss": float("nan"), "val_loss": 0.5})
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown]
 # ## The log, and a line that was cut
 #
 # `CSVLogger` writes one line per epoch into a table. A program that dies may leave half a line. Reading it back must
-# not stop at that, so we take whole lines only: those that have an end. The argument `epochs` takes the first so many.
+# not stop at that, so we take whole lines only: those that have an end.
+# A table that another program has saved in its own way (some write semicolons) is refused in one sentence.
 
 # %%
 import csv
 
+from lungseg_utils.files import DatasetError
 
-def read_log(path, epochs=None):
+
+def read_log(path):
     if not Path(path).exists():
         return []
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8-sig")
     whole_lines = text[: text.rfind("\n") + 1].splitlines()
-    rows = list(csv.DictReader(whole_lines))[:epochs]
-    return [{name: float(value) for name, value in row.items()} for row in rows]
+    try:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(whole_lines)]
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path} was changed by another program. Put it back, or delete its folder.") from error
 
 
 # %%
@@ -396,26 +429,31 @@ def read_log(path, epochs=None):
 
 for row in read_log(scratch / "log.csv"):
     print(row)
-assert len(read_log(scratch / "log.csv")) == 3 and len(read_log(scratch / "log.csv", epochs=2)) == 2
+assert len(read_log(scratch / "log.csv")) == 3
 
 # %% [markdown]
 # The log can also be *ahead* of the checkpoint: the line of an epoch is written, and then the program dies before its
 # weights are saved. That epoch has to be trained again, and its line must not stand there twice. So before going on
-# we cut the log to the epochs that were saved, again by writing beside and renaming.
+# we cut the log to the epochs that were saved, again by writing beside and renaming. A death can come between the two
+# by one epoch only. Any other difference means that a file was lost or exchanged.
 
 # %%
 def keep_log(path, epochs):
-    rows = read_log(path, epochs)
-    draft = Path(path).with_suffix(".tmp")
-    with open(draft, "w", newline="", encoding="utf-8") as file:
-        if rows:
+    rows = read_log(path)
+    if not epochs <= len(rows) <= epochs + 1:
+        raise DatasetError(
+            f"{path} holds {len(rows)} epochs, last.keras {epochs}: one of them is lost or old. "
+            "Put it back, or delete their folder to train again."
+        )
+    with write_whole(path) as draft, open(draft, "w", newline="", encoding="utf-8") as file:
+        if epochs:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
-            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
-    os.replace(draft, path)
-    return rows
+            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows[:epochs])
+    return rows[:epochs]
 
 
+# %%
 past = keep_log(scratch / "log.csv", epochs=2)
 print((scratch / "log.csv").read_text())
 assert past == read_log(scratch / "log.csv") and len(past) == 2
@@ -477,6 +515,7 @@ def make_callbacks(recipe, run_folder, past):
     if recipe.patience:
         watchers.append(keras.callbacks.EarlyStopping(patience=recipe.patience))
     return [
+        StopAtNaN(),
         *watchers,
         ReplayLog(past, watchers),
         SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
@@ -541,8 +580,10 @@ print("steps made by the saved one:", int(old.optimizer.iterations))
 # %% [markdown]
 # The second puts all together. Read it slowly; you have met every line.
 #
-# - `claim_run_folder` writes recipe, split and seed into the run folder, and refuses a folder that holds a run with
-#   others. Otherwise you could go on training with images that are meant for the test.
+# - `claim_run_folder` writes recipe, split, seed and a digest of the images into the run folder, and refuses a folder
+#   that holds a run with others. Otherwise you could go on training with images that are meant for the test. Inside
+#   the `with`, nobody else trains there: a second program says so, and waits.
+# - A run that is finished returns its log.
 # - The number of steps that the optimizer has made says how many epochs are `done`.
 # - The pipeline with the same seed gives the same batches again. Those of the epochs that are done are skipped, so
 #   that the network goes on with the batches that it would have seen next.
@@ -554,17 +595,18 @@ from lungseg_utils.training import claim_run_folder
 def train(recipe, arrays, split, run_folder, epochs=None, seed=42):
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
     steps = count_steps(recipe, training)
-    claim_run_folder(run_folder, recipe, split, seed)
-    keras.utils.set_random_seed(seed)
-    model = model_to_train(recipe, run_folder, steps)
-    done = int(model.optimizer.iterations) // steps
-    past = keep_log(run_folder / "log.csv", done)
-    if not is_finished(recipe, past):
+    with claim_run_folder(run_folder, recipe, training, validation, seed):
+        if is_finished(recipe, read_log(run_folder / "log.csv")):
+            return read_log(run_folder / "log.csv")
+        keras.utils.set_random_seed(seed)
+        model = model_to_train(recipe, run_folder, steps)
+        done = int(model.optimizer.iterations) // steps
+        past = keep_log(run_folder / "log.csv", done)
         model.fit(make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
                   validation_data=make_dataset(validation.images, validation.masks, recipe), shuffle=False, verbose=0,
                   steps_per_epoch=steps, initial_epoch=done, epochs=epochs or recipe.epochs,
                   callbacks=make_callbacks(recipe, run_folder, past))
-    return read_log(run_folder / "log.csv")
+        return read_log(run_folder / "log.csv")
 
 
 # %% [markdown]

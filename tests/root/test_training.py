@@ -2,10 +2,14 @@
 
 import csv
 import dataclasses
+import errno
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ import pytest
 from shared import REPOSITORY, ellipse
 
 from lungseg_utils import training
+from lungseg_utils.files import DatasetError
 from lungseg_utils.images import Arrays
 from lungseg_utils.pipeline import make_dataset
 from lungseg_utils.recipes import ARTICLE, LAPTOP
@@ -21,6 +26,7 @@ keras = training.keras
 
 TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=1, epochs=4, batch_size=4, patience=None)
 STEPS = 4
+TESTS = REPOSITORY / "tests"
 SPLIT = {"train": [f"E{number:02}" for number in range(18)], "val": [f"E{number:02}" for number in range(18, 24)]}
 LOSSES = ("loss", "val_loss", "hard_dice", "val_hard_dice")
 
@@ -56,12 +62,15 @@ class DieWhileWriting(training.SafeCheckpoint):
     doomed = 1
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch == self.doomed:
-            self.model.save(self.filepath)
+        self.doomed_now = epoch == self.doomed
+        super().on_epoch_end(epoch, logs)
+
+    def _save_model(self, epoch, batch, logs):
+        super()._save_model(epoch, batch, logs)
+        if self.doomed_now:
             whole = Path(self.filepath).read_bytes()
             Path(self.filepath).write_bytes(whole[: len(whole) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        super().on_epoch_end(epoch, logs)
 
 
 def train_and_die(where: str, folder: str) -> None:
@@ -82,20 +91,21 @@ def train_and_die(where: str, folder: str) -> None:
     raise SystemExit("still alive")
 
 
+def alone(code: str) -> subprocess.CompletedProcess:
+    """Run a line with this module as `t`, in a process of its own."""
+    code = f"import sys; sys.path[:0] = {[str(TESTS / 'root'), str(TESTS)]}; import test_training as t; {code}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+
+
 def kill_training(where: str, folder: Path) -> None:
     """Train in a process that is killed, and check that it was."""
-    code = f"import test_training; test_training.train_and_die({where!r}, {str(folder)!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY / "tests" / "root", capture_output=True, text=True, timeout=300
-    )
+    done = alone(f"t.train_and_die({where!r}, {str(folder)!r})")
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 
 def train_alone(folder: Path) -> list[dict[str, float]]:
     """Train in a process of its own: rounding then does not depend on what other tests have computed before."""
-    code = f"import test_training as t; t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(folder)!r}))"
-    run = [sys.executable, "-c", code]
-    done = subprocess.run(run, cwd=REPOSITORY / "tests" / "root", capture_output=True, text=True, timeout=300)
+    done = alone(f"t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(folder)!r}))")
     assert done.returncode == 0, done.stderr
     return training.read_log(folder / "log.csv")
 
@@ -115,7 +125,7 @@ def killed_twice(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "killed"
     kill_training("while writing", folder)
     assert len(training.read_log(folder / "log.csv")) == 1
-    assert (folder / "best.writing.keras").exists(), "half a checkpoint should be left"
+    assert len(list(folder.glob(".best.*.writing.keras"))) == 1, "half a checkpoint should be left"
     kill_training("before last.keras", folder)
     assert len(training.read_log(folder / "log.csv")) == 3, "the row of an epoch that was not saved"
     last = keras.models.load_model(folder / "last.keras")
@@ -202,12 +212,13 @@ def test_finished_training_is_not_trained_again(at_one_go, monkeypatch):
         ({"recipe": dataclasses.replace(TINY, learning_rate=1e-3)}, "another recipe"),
         ({"split": {"train": SPLIT["train"][1:], "val": SPLIT["val"]}}, "another split"),
         ({"seed": 1}, "another seed"),
+        ({"arrays": Arrays(ellipses().ids, ellipses().images ^ 1, ellipses().masks)}, "another data set"),
     ],
 )
 def test_folder_of_another_run_is_refused(at_one_go, change, named):
     folder, rows = at_one_go
     arguments = {"recipe": TINY, "arrays": ellipses(), "split": SPLIT, "run_folder": folder} | change
-    with pytest.raises(ValueError, match=named) as caught:
+    with pytest.raises(DatasetError, match=named) as caught:
         training.train(**arguments)
     assert str(folder) in str(caught.value)
     assert training.read_log(folder / "log.csv") == rows
@@ -218,6 +229,80 @@ def test_too_few_images_for_a_batch(tmp_path):
     with pytest.raises(ValueError, match="3 training images do not fill one batch of 4"):
         training.train(TINY, ellipses(), few, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+# --- two at once, and runs that have lost something ---
+
+
+def test_second_training_in_a_folder_waits_and_finds_it_done(tmp_path):
+    code = f"t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(tmp_path / 'run')!r}))"
+    with ThreadPoolExecutor() as pool:
+        one, two = pool.map(alone, [code, code])
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
+    trained, waited = sorted((one.stdout, two.stdout), key=lambda text: "Waiting" in text)
+    assert trained.count("epoch ") == TINY.epochs and waited.count("epoch ") == 0
+    assert re.search(r"Training in .*run: process \d+ on .*, since .* Waiting for its end", waited)
+    assert column(training.read_log(tmp_path / "run" / "log.csv"), "epoch") == [0, 1, 2, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"best.keras", "last.keras", "log.csv", "run.json"}
+
+
+def test_a_loss_that_is_no_number_stops_and_nothing_of_it_is_kept(tmp_path):
+    wild = dataclasses.replace(TINY, learning_rate=1e20)
+    for _ in range(2):  # also when it goes on
+        with pytest.raises(RuntimeError, match="Epoch 1 ended with loss nan.*smaller learning rate"):
+            training.train(wild, ellipses(), SPLIT, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} <= {"run.json", "log.csv"}
+    assert not training.is_finished(wild, training.read_log(tmp_path / "log.csv"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def with_semicolons(path: Path) -> None:
+    path.write_text("\ufeff" + path.read_text().replace(",", ";"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "file, harm, epochs, message",
+    [
+        ("best.keras", Path.unlink, 4, "best.keras is lost or damaged.*delete .*run to train again"),
+        ("best.keras", cut, 4, "best.keras is lost or damaged"),
+        ("log.csv", with_semicolons, 4, "log.csv was changed by another program"),
+        ("last.keras", Path.unlink, 4, None),  # a finished run does not need it
+        ("last.keras", cut, 4, None),
+        ("last.keras", Path.unlink, 3, "log.csv holds 3 epochs, last.keras 0"),
+        ("last.keras", cut, 3, "last.keras is lost or damaged"),
+        ("best.keras", Path.unlink, 3, "best.keras is lost or damaged"),
+        ("log.csv", Path.unlink, 3, "log.csv holds 0 epochs, last.keras 3"),
+        ("run.json", cut, 4, "run.json is damaged"),
+    ],
+)
+def test_a_lost_file_is_named_with_the_way_out(at_one_go, at_three_epochs, tmp_path, file, harm, epochs, message):
+    run = tmp_path / "run"
+    shutil.copytree(at_one_go[0] if epochs == 4 else at_three_epochs, run)
+    harm(run / file)
+    if message is None:
+        assert training.train(TINY, ellipses(), SPLIT, run) == at_one_go[1]
+        return
+    with pytest.raises(DatasetError, match=message):
+        training.train(TINY, ellipses(), SPLIT, run)
+    assert not list(run.glob(".*")), "and nothing is left behind"
+
+
+@pytest.fixture(scope="module")
+def at_three_epochs(tmp_path_factory) -> Path:
+    """Folder of a training that stopped after three of four epochs."""
+    folder = tmp_path_factory.mktemp("run") / "three"
+    training.train(TINY, ellipses(), SPLIT, folder, epochs=3)
+    return folder
+
+
+def test_a_log_that_a_spreadsheet_saved_with_commas_is_read(at_one_go, tmp_path):
+    text = (at_one_go[0] / "log.csv").read_text().replace("\n", "\r\n")
+    (tmp_path / "log.csv").write_text("\ufeff" + text, encoding="utf-8", newline="")
+    assert training.read_log(tmp_path / "log.csv") == at_one_go[1]
 
 
 # --- the log ---
@@ -332,16 +417,6 @@ def best_checkpoint(model, path: Path, best: float | None = None) -> training.Sa
     return checkpoint
 
 
-def test_half_a_checkpoint_never_takes_the_place_of_a_good_one(dot, tmp_path):
-    path = tmp_path / "best.keras"
-    best_checkpoint(dot, path).on_epoch_end(0, {"val_loss": 0.5})
-    good = path.read_bytes()
-    (tmp_path / "best.writing.keras").write_bytes(good[:100])  # a process died while writing
-    best_checkpoint(dot, path, best=0.5).on_epoch_end(1, {"val_loss": 0.6})
-    assert path.read_bytes() == good
-    assert [each.name for each in tmp_path.iterdir()] == ["best.keras"]
-
-
 def test_checkpoint_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
     path = tmp_path / "best.keras"
     checkpoint = best_checkpoint(dot, path)
@@ -349,12 +424,13 @@ def test_checkpoint_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
 
     def disk_full(filepath, **_):
         Path(filepath).write_bytes(b"half")
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(dot, "save", disk_full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DatasetError, match="best.keras: No space left on device. Make room"):
         checkpoint.on_epoch_end(1, {"val_loss": 0.4})
     keras.models.load_model(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["best.keras"]
 
 
 def test_best_checkpoint_only_for_the_best(dot, tmp_path):
