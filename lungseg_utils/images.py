@@ -6,7 +6,6 @@ helpers around them deal with damaged files and unusual formats.
 
 import hashlib
 import os
-import uuid
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.cases import Case, DatasetError
+from lungseg_utils.files import lock, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
 READER_VERSION = 1
@@ -261,9 +261,14 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
     # taken before decoding: a file that changes meanwhile is then decoded again next time
     fingerprints = [_fingerprint(case, size) for case in cases]
     arrays = _read_cache(path, fingerprints, size)
-    if arrays is None:
-        arrays = _decode(cases, size)
-        _write_cache(path, fingerprints, arrays)
+    if arrays is not None:
+        return arrays
+    with lock(path, f"Reading the X-rays of {folder}"):
+        remove_drafts(path)
+        arrays = _read_cache(path, fingerprints, size)  # if another process has made it meanwhile
+        if arrays is None:
+            arrays = _decode(cases, size)
+            _write_cache(path, fingerprints, arrays)
     return arrays
 
 
@@ -316,18 +321,8 @@ def _read_cache(path: Path, fingerprints: list[str], size: int) -> Arrays | None
 
 
 def _write_cache(path: Path, fingerprints: list[str], arrays: Arrays) -> None:
-    """Write under a name of its own, then rename: another process sees the whole file or none."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
-            np.savez(file, ids=arrays.ids, images=arrays.images, masks=arrays.masks, fingerprints=fingerprints)
-        os.replace(part, path)
-    except OSError as error:  # disk full, no permission, or (Windows) in use: the arrays are good all the same
-        warnings.warn(
-            f"Could not keep the decoded X-rays in {path}: {error}. They are decoded again next time.",
-            stacklevel=3,
-        )
-    finally:
-        if part.exists():  # interrupted
-            part.unlink()
+        with write_whole(path) as draft:
+            np.savez(draft, ids=arrays.ids, images=arrays.images, masks=arrays.masks, fingerprints=fingerprints)
+    except DatasetError as error:  # disk full, no permission, or (Windows) in use: the arrays are good all the same
+        warnings.warn(f"Could not keep the decoded X-rays. {error} They are decoded again next time.", stacklevel=3)

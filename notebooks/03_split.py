@@ -414,21 +414,17 @@ for n in (13, 20, 35, 200):
 # A seed is not enough to repeat a split: another version of a library may deal in another way, and somebody else
 # may not use Python at all. So write the IDs down. JSON is a text format that every language reads.
 #
-# The file is written under another name first and then renamed. If the computer stops in between, there is no half
-# a split.
+# The file is written under another name first and then renamed: `write_text` does both. If the computer stops in
+# between, there is no half a split.
 
 # %%
 import json
-import os
-from pathlib import Path
+
+from lungseg_utils.files import write_text
 
 
 def save_split(split, path):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_text(json.dumps(split, indent=1) + "\n", path)
 
 
 # %%

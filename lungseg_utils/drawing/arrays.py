@@ -3,18 +3,15 @@
 No files: thousands of drawings are made, brought to the size that a network sees, and kept as uint8.
 """
 
-import os
 from collections.abc import Collection
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils.drawing.dataset import start_worker
 from lungseg_utils.drawing.picture import draw_phantom
+from lungseg_utils.drawing.workers import start_workers
 from lungseg_utils.images import Arrays, resize_image, resize_masks
 
 DRAWN_AT = 256  # px: what is lost on the way to a smaller size is lost as in a real X-ray
@@ -63,15 +60,10 @@ def draw_arrays(
     images = np.empty((count, size, size), np.uint8)
     masks = np.empty((count, size, size, 2), np.uint8)
     draw = partial(_draw_one, size=size, seed=seed, rough=rough, without=tuple(without))
-    workers = min(workers or os.cpu_count() or 1, count)
-    # "spawn" starts clean processes: a forked copy of one that has loaded TensorFlow can hang.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker)
-    try:
+    with start_workers(workers) as pool:
         drawn = pool.map(draw, range(count), chunksize=8)
         for number, pair in enumerate(tqdm(drawn, "drawing X-rays", count, unit="case", leave=False)):
             images[number], masks[number] = pair
-    finally:
-        pool.shutdown(cancel_futures=True)
     return Arrays([f"DRAWN_{number:05d}_{number % 2}" for number in range(count)], images, masks)
 
 

@@ -2,12 +2,8 @@
 
 import json
 import os
-import shutil
-import signal
-import tempfile
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -16,6 +12,8 @@ from tqdm import tqdm
 
 from lungseg_utils.drawing.picture import draw_visit
 from lungseg_utils.drawing.ranges import PHANTOM_VERSION
+from lungseg_utils.drawing.workers import start_workers
+from lungseg_utils.files import lock, remove_drafts, write_whole
 
 REPEAT_EVERY = 20  # one case in so many is a repeat visit
 ORIGINAL_PX = 4096  # pretended height and width of the originals, at 0.0875 mm per px
@@ -71,12 +69,6 @@ def _draw_case(folder: Path, plan: _Plan, size: int) -> None:
     (folder / "ClinicalReadings" / f"{plan.id}.txt").write_text(text, encoding="utf-8", newline="\n")
 
 
-def start_worker() -> None:
-    """Prepare a process that draws."""
-    cv2.setNumThreads(1)  # one process per processor is enough
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles the interruption
-
-
 def _draw_cases(folder: Path, plans: list[_Plan], size: int, workers: int) -> None:
     """Draw all cases. Whoever draws writes the files, so no pictures gather in memory."""
     with tqdm(total=len(plans), desc="drawing X-rays", unit="case", leave=False) as bar:
@@ -85,14 +77,10 @@ def _draw_cases(folder: Path, plans: list[_Plan], size: int, workers: int) -> No
                 _draw_case(folder, plan, size)
                 bar.update()
             return
-        # "spawn" starts clean processes: a forked copy of one that has loaded TensorFlow can hang.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker)
-        try:
+        with start_workers(workers) as pool:
             for done in as_completed([pool.submit(_draw_case, folder, plan, size) for plan in plans]):
                 done.result()
                 bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _is_set(folder: Path, record: dict) -> bool:
@@ -105,8 +93,8 @@ def _is_set(folder: Path, record: dict) -> bool:
 def draw_dataset(folder: Path, count: int = 240, size: int = 512, seed: int = 2022, workers: int | None = None) -> Path:
     """Draw a whole data set in the layout of the Montgomery set; returns at once when it stands there already.
 
-    The files do not depend on the number of workers. They are drawn in a temporary folder beside the target, which
-    is renamed at the end, so an interrupted run leaves nothing that looks whole.
+    The files do not depend on the number of workers. The folder is whole or absent; where two processes draw it at
+    once, the second waits for the first.
 
     Args:
         folder: where the set goes; missing parents are made.
@@ -121,33 +109,32 @@ def draw_dataset(folder: Path, count: int = 240, size: int = 512, seed: int = 20
 
     Raises:
         FileExistsError: the folder holds something other than this set.
+        DatasetError: it cannot be written.
     """
     folder = Path(folder).absolute()
     record = {"version": PHANTOM_VERSION, "count": count, "size": size, "seed": seed}
     if _is_set(folder, record):
         return folder
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        asked = ", ".join(f"{name} {value}" for name, value in record.items())
-        raise FileExistsError(
-            f"{folder} is there, but is not the drawn set of {asked}: remove it or name another folder."
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-unfinished-", dir=folder.parent))
-    try:
-        for part in FOLDERS:
-            (unfinished / part).mkdir(parents=True)
-        plans = _plan(count, seed)
-        _draw_cases(unfinished, plans, size, min(workers or os.cpu_count() or 1, count))
-        sizes = "id,original_width_px,original_height_px\n"
-        sizes += "".join(f"{plan.id},{ORIGINAL_PX},{ORIGINAL_PX}\n" for plan in plans)
-        (unfinished / "original_sizes.csv").write_text(sizes, newline="\n")
-        (unfinished / "README.txt").write_text(README.format(**record), newline="\n")
-        (unfinished / RECORD).write_text(json.dumps(record) + "\n", newline="\n")
-        unfinished.chmod(0o755)  # a temporary folder is closed to others
-        if folder.exists() and not _is_set(folder, record):
-            folder.rmdir()  # an empty one, checked above
-        if not folder.exists():  # else another run has finished the same set meanwhile
-            unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with lock(folder, f"Drawing X-rays into {folder}"):
+        remove_drafts(folder)
+        if not _is_set(folder, record):  # else another process has drawn it meanwhile
+            if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+                asked = ", ".join(f"{name} {value}" for name, value in record.items())
+                raise FileExistsError(
+                    f"{folder} is there, but is not the drawn set of {asked}: remove it or name another folder."
+                )
+            with write_whole(folder) as draft:
+                _write_set(draft, record, min(workers or os.cpu_count() or 1, count))
     return folder
+
+
+def _write_set(folder: Path, record: dict[str, int], workers: int) -> None:
+    for part in FOLDERS:
+        (folder / part).mkdir(parents=True)
+    plans = _plan(record["count"], record["seed"])
+    _draw_cases(folder, plans, record["size"], workers)
+    sizes = "id,original_width_px,original_height_px\n"
+    sizes += "".join(f"{plan.id},{ORIGINAL_PX},{ORIGINAL_PX}\n" for plan in plans)
+    (folder / "original_sizes.csv").write_text(sizes, newline="\n")
+    (folder / "README.txt").write_text(README.format(**record), newline="\n")
+    (folder / RECORD).write_text(json.dumps(record) + "\n", newline="\n")

@@ -443,7 +443,7 @@ def test_arrays_are_returned_where_the_cache_cannot_be_written(tiny_set, tmp_pat
 
 def test_an_interrupted_write_leaves_nothing_behind(tiny_set, tmp_path, monkeypatch):
     def interrupt(file, **arrays):
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", interrupt)
