@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from lungseg_utils import phantom
-from lungseg_utils.drawing import draw_dataset, draw_phantom
+from lungseg_utils.drawing import PARTS, PHANTOM_VERSION, anatomy, draw_dataset, draw_phantom, findings, picture, ranges
+from lungseg_utils.drawing import dataset as sets
+from lungseg_utils.drawing.canvas import LOW, Canvas, resize_layer
+from lungseg_utils.drawing.dataset import draw_visit
+from lungseg_utils.drawing.patient import draw_masks, draw_patient
 
 SIZE = 128
 SEEDS = range(40)
@@ -95,7 +98,7 @@ def test_same_anatomy_at_any_size(seed):
 
 
 def test_module_does_not_load_tensorflow():
-    code = "import sys, lungseg_utils.phantom; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, lungseg_utils.drawing; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -140,7 +143,7 @@ def test_heart_bulges_to_the_viewers_right(phantoms):
 
 
 def test_dome_on_the_viewers_left_is_usually_higher():
-    patients = [phantom._patient(np.random.default_rng(seed)) for seed in range(100)]
+    patients = [draw_patient(np.random.default_rng(seed)) for seed in range(100)]
     higher = [patient.domes[0][50:80, 1].mean() < patient.domes[1][50:80, 1].mean() for patient in patients]
     assert 0.5 < np.mean(higher) < 0.95
 
@@ -177,10 +180,10 @@ def test_lungs_are_darker_than_what_lies_between_them(phantoms):
 
 def test_no_edge_spans_the_picture_outside_collimation(monkeypatch):
     """Arms must not end in a straight horizontal band: no row differs from the next all the way across."""
-    monkeypatch.setattr(phantom, "BORDER_ODDS", (0, 0, 0))
-    monkeypatch.setattr(phantom, "LETTERS", ())
-    monkeypatch.setattr(phantom, "GRAIN", (0, 0))
-    monkeypatch.setattr(phantom, "ARM_ANGLE", (10, 80))  # arms that are held out level have level edges
+    monkeypatch.setattr(ranges, "BORDER_ODDS", (0, 0, 0))
+    monkeypatch.setattr(ranges, "LETTERS", ())
+    monkeypatch.setattr(ranges, "GRAIN", (0, 0))
+    monkeypatch.setattr(ranges, "ARM_ANGLE", (10, 80))  # arms that are held out level have level edges
     for seed in range(20):
         image = draw_phantom(seed, SIZE).image.astype(int)
         jumps = np.abs(np.diff(image, axis=0)) > 20
@@ -190,36 +193,36 @@ def test_no_edge_spans_the_picture_outside_collimation(monkeypatch):
 
 
 def test_collimation_spares_the_lungs(monkeypatch):
-    monkeypatch.setattr(phantom, "BORDER_ODDS", (1, 1, 1))
-    monkeypatch.setattr(phantom, "RIM_ODDS", 0)
-    monkeypatch.setattr(phantom, "LETTERS", ())
-    canvas = phantom._Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 2)
+    monkeypatch.setattr(ranges, "BORDER_ODDS", (1, 1, 1))
+    monkeypatch.setattr(ranges, "RIM_ODDS", 0)
+    monkeypatch.setattr(ranges, "LETTERS", ())
+    canvas = Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 2)
     for seed in range(20):
-        patient = phantom._patient(np.random.default_rng(seed))
-        masks = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32))
-        layer = phantom._collimate(canvas, np.random.default_rng(seed), np.ones((SIZE, SIZE), np.float32), patient)
+        patient = draw_patient(np.random.default_rng(seed))
+        masks = draw_masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32))
+        layer = picture._collimate(canvas, np.random.default_rng(seed), np.ones((SIZE, SIZE), np.float32), patient)
         assert layer[masks.any(-1)].min() > 0.5
         assert layer.min() == 0
 
 
 def test_gas_lies_below_the_diaphragm(monkeypatch):
     """Gas looks like lung and is none: a network has to learn that from drawings which never mask it."""
-    monkeypatch.setattr(phantom, "LOOPS_ODDS", (1, 1))
-    canvas = phantom._Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
+    monkeypatch.setattr(ranges, "LOOPS_ODDS", (1, 1))
+    canvas = Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
     for seed in range(20):
-        patient = phantom._patient(np.random.default_rng(seed))
-        gas = phantom._gas(canvas, np.random.default_rng(seed), patient)
-        lungs = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
+        patient = draw_patient(np.random.default_rng(seed))
+        gas = anatomy.gas(canvas, np.random.default_rng(seed), patient)
+        lungs = draw_masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
         assert gas.max() > 0.05 and gas[lungs].sum() < 0.05 * gas.sum()
 
 
 def test_lung_shines_through_heart_and_diaphragm_but_is_not_masked():
-    canvas = phantom._Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
+    canvas = Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
     for seed in range(10):
-        patient = phantom._patient(np.random.default_rng(seed))
-        lungs = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
-        away = phantom._resize(phantom._inwards(1 - lungs.astype(np.float32)), phantom.LOW)
-        hidden = phantom._hidden_air(canvas, np.random.default_rng(seed), patient, away)
+        patient = draw_patient(np.random.default_rng(seed))
+        lungs = draw_masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).any(-1)
+        away = resize_layer(anatomy.inwards(1 - lungs.astype(np.float32)), LOW)
+        hidden = anatomy.hidden_air(canvas, np.random.default_rng(seed), patient, away)
         lower = (canvas.full(canvas.t) > 0.5) & ~lungs
         assert hidden[lower].max() > 0.1, "some shines through"
         assert hidden[canvas.full(np.abs(canvas.u)) > 1.3].max() < 0.02, "none lies beside the chest"
@@ -228,7 +231,7 @@ def test_lung_shines_through_heart_and_diaphragm_but_is_not_masked():
         assert np.array_equal(drawn.masks, solid.masks)
 
 
-@pytest.mark.parametrize("name", phantom.PARTS)
+@pytest.mark.parametrize("name", PARTS)
 def test_each_part_can_be_left_out(name):
     """The picture changes in some cases; masks only where the part has to do with them."""
     whole = [draw_phantom(seed, 64, True) for seed in range(8)]
@@ -253,7 +256,7 @@ def test_an_unknown_part_is_refused_with_the_known_ones():
 def test_finding_changes_the_lungs_of_the_same_patient():
     cut, changes = 0, []
     for seed in range(30):
-        (clear, patient, normal), (ill, same, reading) = (phantom._draw(seed, 0, SIZE, f) for f in (False, True))
+        (clear, patient, normal), (ill, same, reading) = (draw_visit(seed, 0, SIZE, f) for f in (False, True))
         assert normal == "normal" and "patient's" in reading
         assert np.array_equal(patient.outlines[0], same.outlines[0])
         lung = ill.masks.any(-1)
@@ -264,17 +267,17 @@ def test_finding_changes_the_lungs_of_the_same_patient():
 
 
 def test_without_a_finding_nothing_is_added(monkeypatch):
-    monkeypatch.setattr(phantom, "_findings", None)
-    monkeypatch.setattr(phantom, "_fluid", None)
+    monkeypatch.setattr(findings, "signs", None)
+    monkeypatch.setattr(findings, "fluid", None)
     draw_phantom(0, 64, finding=False)
     with pytest.raises(TypeError):
         draw_phantom(0, 64, finding=True)
 
 
-@pytest.mark.parametrize("sign", set(phantom.FINDINGS), ids=lambda sign: sign.__name__)
+@pytest.mark.parametrize("sign", set(findings.FINDINGS), ids=lambda sign: sign.__name__)
 def test_words_say_on_which_side_a_finding_is(sign):
-    canvas = phantom._Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0)
-    patient = phantom._patient(np.random.default_rng(0))
+    canvas = Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0)
+    patient = draw_patient(np.random.default_rng(0))
     for seed in range(10):
         layer, words = sign(canvas, np.random.default_rng(seed), patient)
         centre = np.average(np.arange(SIZE), weights=np.abs(layer).sum(0))
@@ -282,13 +285,13 @@ def test_words_say_on_which_side_a_finding_is(sign):
 
 
 def test_effusion_is_cut_from_the_mask_at_the_side_the_words_say():
-    canvas = phantom._Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0)
-    patient = phantom._patient(np.random.default_rng(0))
-    whole = phantom._masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).sum((0, 1))
+    canvas = Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0)
+    patient = draw_patient(np.random.default_rng(0))
+    whole = draw_masks(canvas, patient, np.zeros((SIZE, SIZE), np.float32)).sum((0, 1))
     shares = []
     for seed in range(20):
-        fluid, words = phantom._fluid(canvas, np.random.default_rng(seed))
-        lost = 1 - phantom._masks(canvas, patient, fluid).sum((0, 1)) / whole
+        fluid, words = findings.fluid(canvas, np.random.default_rng(seed))
+        lost = 1 - draw_masks(canvas, patient, fluid).sum((0, 1)) / whole
         ill = 0 if "patient's right" in words else 1
         assert 0 <= lost[ill] < 0.6 and lost[1 - ill] == 0
         shares.append(lost[ill])
@@ -297,17 +300,17 @@ def test_effusion_is_cut_from_the_mask_at_the_side_the_words_say():
 
 def test_fluid_that_does_not_cut_the_mask_makes_it_brighter(monkeypatch):
     """Where fluid hides a lung, most masks follow the lung that is thought to be behind it."""
-    monkeypatch.setattr(phantom, "EFFUSION_ODDS", 1)
-    monkeypatch.setattr(phantom, "EFFUSION", (0.6, 0.7))
-    monkeypatch.setattr(phantom, "FLUID", (0.5, 0.5))
-    monkeypatch.setattr(phantom, "FINDINGS", (phantom._nodules,) * 5)
-    monkeypatch.setattr(phantom, "CUT_ODDS", 0)
+    monkeypatch.setattr(ranges, "EFFUSION_ODDS", 1)
+    monkeypatch.setattr(ranges, "EFFUSION", (0.6, 0.7))
+    monkeypatch.setattr(ranges, "FLUID", (0.5, 0.5))
+    monkeypatch.setattr(findings, "FINDINGS", (findings._nodules,) * 5)
+    monkeypatch.setattr(ranges, "CUT_ODDS", 0)
     for seed in range(6):
         clear, ill = (draw_phantom(seed, SIZE, finding).masks for finding in (False, True))
         assert np.array_equal(clear, ill)
         brighter = (draw_phantom(seed, SIZE, True).image.astype(int) - draw_phantom(seed, SIZE).image)[ill.any(-1)]
         assert np.mean(brighter > 20) > 0.02
-    monkeypatch.setattr(phantom, "CUT_ODDS", 1)
+    monkeypatch.setattr(ranges, "CUT_ODDS", 1)
     assert draw_phantom(0, SIZE, True).masks.sum() < draw_phantom(0, SIZE).masks.sum()
 
 
@@ -328,7 +331,7 @@ def test_layout(dataset):
     assert {row["id"] for row in rows} == ids
     assert {(row["original_width_px"], row["original_height_px"]) for row in rows} == {("4096", "4096")}
     text = (dataset / "README.txt").read_text()
-    assert "drawings" in text and "2022" in text and f"version {phantom.PHANTOM_VERSION}" in text
+    assert "drawings" in text and "2022" in text and f"version {PHANTOM_VERSION}" in text
 
 
 def test_pictures_and_masks_on_disk(dataset):
@@ -363,7 +366,7 @@ def test_repeat_visits_name_earlier_cases_of_the_same_patient(dataset):
 
 
 def test_a_later_visit_shows_the_same_patient_in_another_pose():
-    (first, patient, _), (later, same, _) = (phantom._draw(5, visit, SIZE, False) for visit in (0, 1))
+    (first, patient, _), (later, same, _) = (draw_visit(5, visit, SIZE, False) for visit in (0, 1))
     assert np.array_equal(patient.outlines[1], same.outlines[1])
     assert not np.array_equal(first.image, later.image)
     assert 0.8 < dice(first.masks.any(-1), later.masks.any(-1)) < 1
@@ -378,7 +381,7 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path):
 
 
 def test_the_same_set_is_not_drawn_twice(dataset, monkeypatch):
-    monkeypatch.setattr(phantom, "_draw", None)
+    monkeypatch.setattr(sets, "draw_visit", None)
     assert draw_dataset(dataset, count=40, size=64) == dataset
 
 
@@ -391,7 +394,7 @@ def test_another_set_is_not_overwritten(dataset, change):
 
 
 def test_another_version_is_not_overwritten(dataset, monkeypatch):
-    monkeypatch.setattr(phantom, "PHANTOM_VERSION", phantom.PHANTOM_VERSION + 1)
+    monkeypatch.setattr(sets, "PHANTOM_VERSION", sets.PHANTOM_VERSION + 1)
     with pytest.raises(FileExistsError):
         draw_dataset(dataset, count=40, size=64)
 
@@ -411,7 +414,7 @@ def test_an_empty_folder_is_filled_and_parents_are_made(tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
-    draw, calls = phantom._draw, []
+    draw, calls = sets.draw_visit, []
 
     def fail(*args):
         calls.append(args)
@@ -419,7 +422,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
             raise error("stopped")
         return draw(*args)
 
-    monkeypatch.setattr(phantom, "_draw", fail)
+    monkeypatch.setattr(sets, "draw_visit", fail)
     with pytest.raises(error):
         draw_dataset(tmp_path / "phantom", count=5, size=64, workers=1)
     assert len(calls) == 3 and list(tmp_path.iterdir()) == []
