@@ -29,19 +29,19 @@ def soft_dice(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.Ker
 
 @keras.saving.register_keras_serializable("lungseg")
 def dice_loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """One minus the soft Dice coefficient, (batch,); taught in notebook 6."""
+    """One minus the soft Dice coefficient; taught in notebook 6. Shape (batch,)."""
     return 1 - soft_dice(y_true, y_pred)
 
 
 @keras.saving.register_keras_serializable("lungseg")
 def cross_entropy(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Binary cross-entropy, the mean over the pixels of each image, (batch,); taught in notebook 6."""
+    """Binary cross-entropy, the mean over the pixels of each image; taught in notebook 6. Shape (batch,)."""
     return ops.mean(ops.binary_crossentropy(y_true, y_pred), axis=(1, 2, 3))
 
 
 @keras.saving.register_keras_serializable("lungseg")
 def dice_bce(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Dice loss plus cross-entropy, (batch,); taught in notebook 6.
+    """Dice loss plus cross-entropy; taught in notebook 6. Shape (batch,).
 
     The first looks at whole masks, the second gives every pixel a gradient. nnU-Net trains with the same sum
     (Isensee et al., Nature Methods 18, 2021).
@@ -51,7 +51,7 @@ def dice_bce(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.Kera
 
 @keras.saving.register_keras_serializable("lungseg")
 def hard_dice(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Dice coefficient of the masks cut at 0.5, both lungs merged, per image, (batch,); taught in notebook 6."""
+    """Dice coefficient of the masks cut at 0.5, both lungs merged, per image; taught in notebook 6. Shape (batch,)."""
     true = ops.max(y_true, axis=-1) > 0.5
     predicted = ops.max(y_pred, axis=-1) > 0.5
     overlap = ops.sum(ops.cast(true & predicted, "float32"), HEIGHT_WIDTH)
@@ -61,9 +61,9 @@ def hard_dice(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.Ker
 
 @keras.saving.register_keras_serializable("lungseg")
 def pooled_dice(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Soft Dice coefficient of a whole batch taken as one picture: the article's metric, one number.
+    """Soft Dice coefficient of a whole batch taken as one picture; taught in notebook 6.
 
-    Taught in notebook 6, with what is wrong with it.
+    The article's metric, one number, with what is wrong with it.
     """
     overlap = ops.sum(y_true * y_pred)
     return (2 * overlap + 1e-15) / (ops.sum(y_true) + ops.sum(y_pred) + 1e-15)
@@ -77,7 +77,7 @@ def pooled_dice_loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> ke
 
 @keras.saving.register_keras_serializable("lungseg")
 def pooled_iou(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Soft IoU of a whole batch taken as one picture: the article's metric, one number; taught in notebook 6."""
+    """Soft IoU of a whole batch taken as one picture; taught in notebook 6. The article's metric, one number."""
     overlap = ops.sum(y_true * y_pred)
     union = ops.sum(y_true) + ops.sum(y_pred) - overlap
     return (overlap + 1e-15) / (union + 1e-15)

@@ -17,7 +17,7 @@ SHADOWED = 0.5  # share of the pictures that get a white shadow
 
 
 def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turn one stored case into what a network takes: float32, the picture between 0 and 1. Taught in notebook 4.
+    """Turn one stored case into what a network takes; taught in notebook 4.
 
     Args:
         image: (size, size) uint8.

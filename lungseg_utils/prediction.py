@@ -30,7 +30,7 @@ def load_model(path: Path) -> keras.Model:
         FileNotFoundError: there is no such file; the message says how to make one.
     """
     if not Path(path).exists():
-        raise FileNotFoundError(f"{path} is not there. Train a model first: notebook 8 does, or `make course`.")
+        raise FileNotFoundError(f"{path} is not there. Train a model first, as notebook 8 does.")
     return keras.models.load_model(path)
 
 
@@ -108,8 +108,8 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     log_odds = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
     masks = []
     for channel in range(count):
-        lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > logit(threshold)
-        masks.append(clean(lung, parts=2 if count == 1 else 1))
+        lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+        masks.append(clean(lung > logit(threshold), parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)
 
 

@@ -71,7 +71,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 
 
 def outline_distances(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
-    """Distance from each outline point of either mask to the other's outline; taught in notebook 6.
+    """Distance from each outline point of either mask to the other's outline, mm; taught in notebook 6.
 
     Args:
         true: (height, width), 0 and 1.
@@ -84,12 +84,13 @@ def outline_distances(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple
     """
     a, b = outline(true) * spacing_mm, outline(predicted) * spacing_mm
     if len(a) == 0 or len(b) == 0:
-        return np.array([0.0 if len(a) == len(b) else np.hypot(*np.multiply(true.shape, spacing_mm))])
+        diagonal = np.hypot(*np.multiply(true.shape, spacing_mm))
+        return np.array([0.0 if len(a) == len(b) else diagonal])
     return np.concatenate([cKDTree(b).query(a)[0], cKDTree(a).query(b)[0]])
 
 
 def assd(distances: np.ndarray) -> float:
-    """Average symmetric surface distance, mm, from `outline_distances`; taught in notebook 6. NaN if empty."""
+    """Average symmetric surface distance, mm; taught in notebook 6. NaN if empty."""
     return float(np.mean(distances)) if len(distances) else float("nan")
 
 
@@ -168,20 +169,15 @@ def bootstrap_interval(
     Returns:
         Lower and upper end. Both are the mean where there is a single patient.
     """
-    values, (names, numbers) = np.asarray(values, float), np.unique(np.asarray(patients), return_inverse=True)
+    names, numbers = np.unique(np.asarray(patients), return_inverse=True)
     if len(names) < 2:
-        return float(values.mean()), float(values.mean())
-    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
-    drawn = stats.bootstrap(
-        (sums, counts),
-        lambda total, count, axis: total.sum(axis) / count.sum(axis),
-        n_resamples=10_000,
-        batch=1000,
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+        return float(np.mean(values)), float(np.mean(values))
+    totals = np.bincount(numbers, values), np.bincount(numbers)
+
+    def mean(total, count, axis):
+        return total.sum(axis) / count.sum(axis)
+
+    drawn = stats.bootstrap(totals, mean, n_resamples=10_000, batch=1000, paired=True, rng=seed, method="percentile")
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 

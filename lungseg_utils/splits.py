@@ -42,7 +42,7 @@ def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
     """
     patients = {case.patient for case in cases}
     if len(patients) < 14:
-        raise DatasetError(f"{len(patients)} patients are too few for three parts. At least 14 are needed.")
+        raise DatasetError(f"{len(patients)} patients are too few for three parts: 14 are needed.")
     folds = deal(cases, 7, seed)
     return {"train": sorted(sum(folds[2:], [])), "val": sorted(folds[1]), "test": sorted(folds[0])}
 
@@ -66,7 +66,7 @@ def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str
     cases = sorted(cases, key=lambda case: case.id)
     patients = {case.patient for case in cases}
     if len(patients) < 35:
-        raise DatasetError(f"{len(patients)} patients are too few for five folds. At least 35 are needed.")
+        raise DatasetError(f"{len(patients)} patients are too few for five folds: 35 are needed.")
     folds = []
     for number, test in enumerate(deal(cases, 5, seed)):
         rest = [case for case in cases if case.id not in test]

@@ -64,9 +64,10 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     """Give a model its optimizer, loss and metrics; taught in notebook 7."""
     loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
     if recipe.loss == "pooled_dice":  # the article's four, and ours beside them to compare
-        loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
+        loss = losses.pooled_dice_loss
+        measures = [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
         counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
-    means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]
+    means = [keras.metrics.MeanMetricWrapper(each, name=each.__name__) for each in measures]
     optimizer = make_optimizer(recipe, steps_per_epoch)
     model.compile(optimizer, loss, metrics=means + counts)
     # What Keras would make during the first step is made now: else TensorFlow traces that step a second time.
@@ -125,7 +126,8 @@ class ReplayLog(keras.callbacks.Callback):
         for row in self.rows:
             for listener in self.listeners:
                 listener.on_epoch_end(int(row["epoch"]), dict(row))
-        if float(self.model.optimizer.learning_rate) != rate:  # the plateau schedule has lowered it once more
+        # the plateau schedule may have lowered it once more
+        if float(self.model.optimizer.learning_rate) != rate:
             self.model.optimizer.learning_rate = rate
 
 
@@ -169,27 +171,25 @@ def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
     return rows[:epochs]
 
 
-def make_callbacks(recipe: Recipe, run_folder: Path, past: list[dict[str, float]]) -> list[keras.callbacks.Callback]:
+def make_callbacks(recipe: Recipe, folder: Path, past: list[dict[str, float]]) -> list[keras.callbacks.Callback]:
     """Build what watches over training: log, checkpoints, plateau schedule, early stop; taught in notebook 8.
 
     Args:
         recipe: says which of them.
-        run_folder: where log and checkpoints go.
+        folder: where log and checkpoints go.
         past: rows of the log of epochs trained before an interruption.
     """
     best = min((row["val_loss"] for row in past), default=None)
-    watchers = []
+    watchers = [keras.callbacks.EarlyStopping(patience=recipe.patience)] if recipe.patience else []
     if recipe.schedule == "plateau":
         watchers.append(keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=5, min_lr=1e-7))
-    if recipe.patience:
-        watchers.append(keras.callbacks.EarlyStopping(patience=recipe.patience))
     return [
         StopAtNaN(),
         *watchers,
         ReplayLog(past, watchers),
-        SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
-        keras.callbacks.CSVLogger(run_folder / "log.csv", append=True),  # a logged epoch has been compared
-        SafeCheckpoint(run_folder / "last.keras"),  # a saved epoch has its row
+        SafeCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best),
+        keras.callbacks.CSVLogger(folder / "log.csv", append=True),  # a logged epoch was compared
+        SafeCheckpoint(folder / "last.keras"),  # a saved epoch has its row
         PrintEpoch(),
     ]
 
@@ -278,6 +278,32 @@ def model_to_train(recipe: Recipe, run_folder: Path, steps: int) -> keras.Model:
     return model
 
 
+def go_on(
+    model: keras.Model,
+    recipe: Recipe,
+    training: Arrays,
+    validation: Arrays,
+    run_folder: Path,
+    epochs: int,
+    seed: int,
+) -> None:
+    """Train a model from the epoch that it has reached up to `epochs`; taught in notebook 8. See `train`."""
+    steps = count_steps(recipe, training)
+    done = int(model.optimizer.iterations) // steps
+    callbacks = make_callbacks(recipe, run_folder, keep_log(run_folder / "log.csv", done))
+    batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
+    model.fit(
+        batches.skip(done * steps),  # the interrupted run has seen those
+        validation_data=make_dataset(validation.images, validation.masks, recipe),
+        shuffle=False,  # the pipeline does
+        verbose=0,
+        steps_per_epoch=steps,
+        initial_epoch=done,
+        epochs=epochs,
+        callbacks=callbacks,
+    )
+
+
 def train(
     recipe: Recipe,
     arrays: Arrays,
@@ -309,21 +335,8 @@ def train(
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
     steps = count_steps(recipe, training)
     with claim_run_folder(run_folder, recipe, training, validation, seed):
-        if is_finished(recipe, read_log(run_folder / "log.csv")):
-            return read_log(run_folder / "log.csv")
-        keras.utils.set_random_seed(seed)
-        model = model_to_train(recipe, run_folder, steps)
-        done = int(model.optimizer.iterations) // steps
-        past = keep_log(run_folder / "log.csv", done)
-        model.fit(
-            # the interrupted run has seen the batches that are skipped
-            make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
-            validation_data=make_dataset(validation.images, validation.masks, recipe),
-            shuffle=False,  # the pipeline does
-            verbose=0,
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=epochs or recipe.epochs,
-            callbacks=make_callbacks(recipe, run_folder, past),
-        )
+        if not is_finished(recipe, read_log(run_folder / "log.csv")):
+            keras.utils.set_random_seed(seed)
+            model = model_to_train(recipe, run_folder, steps)
+            go_on(model, recipe, training, validation, run_folder, epochs or recipe.epochs, seed)
         return read_log(run_folder / "log.csv")

@@ -113,12 +113,11 @@ def build_unet(
         ValueError: the picture cannot be halved `depth` times.
     """
     if image_size % 2**depth:
-        raise ValueError(f"A picture of {image_size} px cannot be halved {depth} times without a remainder.")
+        raise ValueError(f"{image_size} px cannot be halved {depth} times without a remainder.")
     x = inputs = keras.Input((image_size, image_size, input_channels))
-    skips = []
+    skips = {}
     for level in range(depth):
-        x, skip = encoder_block(x, base_filters * 2**level, momentum)
-        skips.append(skip)
+        x, skips[level] = encoder_block(x, base_filters * 2**level, momentum)
     x = conv_block(x, base_filters * 2**depth, momentum)
     for level in reversed(range(depth)):
         x = decoder_block(x, skips[level], base_filters * 2**level, momentum)

@@ -224,7 +224,7 @@ for field in ("image_size", "base_filters", "batch_size", "learning_rate", "epoc
 # ```
 #
 # The real set is the Montgomery County chest X-ray set of the US National Library of Medicine: 138 X-rays with lung
-# masks. `python -m lungseg_utils fetch` downloads it after showing its terms.
+# masks. `lungseg fetch` (or `python -m lungseg_utils fetch`) downloads it after showing its terms.
 #
 # A name that does not exist is refused with the names that do:
 

@@ -396,7 +396,8 @@ if spacing is not None:
 # %%
 from dataclasses import replace
 
-squashed_case = replace(case, original_size=(4020, 4892))  # (width, height) in pixels
+# height and width of the file in pixels, and of one such pixel in millimetres
+squashed_case = replace(case, size=(4892, 4020), spacing_mm=(0.0875, 0.0875))
 row_mm, column_mm = pixel_spacing(squashed_case, 512, 512)
 print(f"row spacing {row_mm:.3f} mm, column spacing {column_mm:.3f} mm")
 

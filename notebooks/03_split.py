@@ -314,7 +314,22 @@ print(np.random.default_rng(42).permutation(len(names))[numbers])
 # [scikit-learn #32540](https://github.com/scikit-learn/scikit-learn/pull/32540). Shuffling ourselves gives the same
 # split with old and new versions.)
 #
-# Now our function. Seven folds: one for the test, one for validation, five for training. That is about 14 %, 14 %
+# Now as a function for any number of folds. It gives the IDs of each:
+
+# %%
+def deal(cases, parts, seed):
+    findings = [case.finding or 0 for case in cases]
+    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
+    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
+    dealer = StratifiedGroupKFold(n_splits=parts)
+    return [
+        [cases[row].id for row in held_out]
+        for _, held_out in dealer.split(findings, findings, patients)
+    ]
+
+
+# %% [markdown]
+# For the split we take seven folds: one for the test, one for validation, five for training. That is about 14 %, 14 %
 # and 71 %.
 
 # %%
@@ -322,16 +337,11 @@ from lungseg_utils.cases import DatasetError
 
 
 def split_cases(cases, seed=42):
-    ids = np.array([case.id for case in cases])
-    findings = np.array([case.finding or 0 for case in cases])
-    names, numbers = np.unique([case.patient for case in cases], return_inverse=True)
-    if len(names) < 14:
-        raise DatasetError(f"{len(names)} patients are too few for three parts. At least 14 are needed.")
-    patients = np.random.default_rng(seed).permutation(len(names))[numbers]
-    dealer = StratifiedGroupKFold(n_splits=7)
-    folds = [ids[held_out] for _, held_out in dealer.split(ids, findings, patients)]
-    parts = {"train": np.concatenate(folds[2:]), "val": folds[1], "test": folds[0]}
-    return {name: sorted(part.tolist()) for name, part in parts.items()}
+    patients = {case.patient for case in cases}
+    if len(patients) < 14:
+        raise DatasetError(f"{len(patients)} patients are too few for three parts: 14 are needed.")
+    folds = deal(cases, 7, seed)
+    return {"train": sorted(sum(folds[2:], [])), "val": sorted(folds[1]), "test": sorted(folds[0])}
 
 
 # %%
@@ -414,7 +424,7 @@ for n in (13, 20, 35, 200):
 # A seed is not enough to repeat a split: another version of a library may deal in another way, and somebody else
 # may not use Python at all. So write the IDs down. JSON is a text format that every language reads.
 #
-# The file is written under another name first and then renamed: `write_text` does both. If the computer stops in
+# `write_text` of the course writes the file under another name first and then renames it. If the computer stops in
 # between, there is no half a split.
 
 # %%

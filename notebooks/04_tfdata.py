@@ -506,7 +506,9 @@ SHADOWED = 0.5  # share of the pictures that get a white shadow
 # %%
 def add_shadow(image, seed):
     """Lay a soft white shadow over a part of half of the pictures, as fluid or an infection does."""
-    column, row, wide, high, soft, thick, white, chance = tf.unstack(tf.random.stateless_uniform([8], seed))
+    column, row, wide, high, soft, thick, white, chance = tf.unstack(
+        tf.random.stateless_uniform([8], seed)
+    )
     place = tf.linspace(0.0, 1.0, image.shape[0])
     x = (place - (0.1 + 0.8 * column)) / (0.06 + 0.16 * wide)
     y = (place[:, tf.newaxis] - (0.15 + 0.7 * row)) / (0.06 + 0.22 * high)

@@ -341,15 +341,15 @@ assert outputs.shape[1:] == masks.shape
 # why. Otherwise the maps of encoder and decoder would not fit together, and the error would come from deep inside.
 
 # %%
-def build_unet(image_size, input_channels=1, output_channels=2, base_filters=8, depth=4, momentum=0.9):
-    """Build a U-Net for square pictures."""
+def build_unet(
+    image_size, input_channels=1, output_channels=2, base_filters=8, depth=4, momentum=0.9
+):
     if image_size % 2**depth:
-        raise ValueError(f"A picture of {image_size} px cannot be halved {depth} times without a remainder.")
+        raise ValueError(f"{image_size} px cannot be halved {depth} times without a remainder.")
     x = inputs = keras.Input((image_size, image_size, input_channels))
-    skips = []
+    skips = {}
     for level in range(depth):
-        x, skip = encoder_block(x, base_filters * 2**level, momentum)
-        skips.append(skip)
+        x, skips[level] = encoder_block(x, base_filters * 2**level, momentum)
     x = conv_block(x, base_filters * 2**depth, momentum)
     for level in reversed(range(depth)):
         x = decoder_block(x, skips[level], base_filters * 2**level, momentum)

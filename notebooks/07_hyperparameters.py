@@ -464,9 +464,10 @@ def compile_model(model, recipe, steps_per_epoch):
     """Give a model its optimizer, loss and metrics."""
     loss, measures, counts = losses.dice_bce, [losses.hard_dice], []
     if recipe.loss == "pooled_dice":  # the article's four, and ours beside them to compare
-        loss, measures = losses.pooled_dice_loss, [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
+        loss = losses.pooled_dice_loss
+        measures = [losses.pooled_dice, losses.pooled_iou, losses.hard_dice]
         counts = [keras.metrics.Recall(name="Recall"), keras.metrics.Precision(name="Precision")]
-    means = [keras.metrics.MeanMetricWrapper(measure, name=measure.__name__) for measure in measures]
+    means = [keras.metrics.MeanMetricWrapper(each, name=each.__name__) for each in measures]
     optimizer = make_optimizer(recipe, steps_per_epoch)
     model.compile(optimizer, loss, metrics=means + counts)
     # What Keras would make during the first step is made now: else TensorFlow traces that step a second time.

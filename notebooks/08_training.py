@@ -131,7 +131,9 @@ history = model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=2)
 def count_steps(recipe, training):
     count = len(training.ids)
     if count < recipe.batch_size:
-        raise ValueError(f"{count} training images do not fill one batch of {recipe.batch_size}. Add images.")
+        raise ValueError(
+            f"{count} training images do not fill one batch of {recipe.batch_size}. Add images."
+        )
     return count // recipe.batch_size
 
 
@@ -207,7 +209,9 @@ print("training has ended")
 # %%
 class PrintEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
-        numbers = "  ".join(f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss", "val_hard_dice"))
+        numbers = "  ".join(
+            f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss", "val_hard_dice")
+        )
         print(f"epoch {epoch + 1:2}/{self.params['epochs']}  {numbers}", flush=True)
 
 
@@ -404,24 +408,29 @@ except RuntimeError as error:
 # ## The log, and a line that was cut
 #
 # `CSVLogger` writes one line per epoch into a table. A program that dies may leave half a line. Reading it back must
-# not stop at that, so we take whole lines only: those that have an end.
-# A table that another program has saved in its own way (some write semicolons) is refused in one sentence.
+# not stop at that, so we take whole lines only: those that have an end. A table that another program has saved in its
+# own way (some write semicolons) is refused in one sentence.
 
 # %%
 import csv
 
 from lungseg_utils.files import DatasetError
 
-
+# %%
 def read_log(path):
     if not Path(path).exists():
         return []
     text = Path(path).read_text(encoding="utf-8-sig")
     whole_lines = text[: text.rfind("\n") + 1].splitlines()
     try:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(whole_lines)]
+        return [
+            {name: float(value) for name, value in row.items()}
+            for row in csv.DictReader(whole_lines)
+        ]
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"{path} was changed by another program. Put it back, or delete its folder.") from error
+        raise DatasetError(
+            f"{path} was changed by another program. Put it back, or delete its folder."
+        ) from error
 
 
 # %%
@@ -479,7 +488,8 @@ class ReplayLog(keras.callbacks.Callback):
         for row in self.rows:
             for listener in self.listeners:
                 listener.on_epoch_end(int(row["epoch"]), dict(row))
-        if float(self.model.optimizer.learning_rate) != rate:  # the plateau schedule has lowered it once more
+        # the plateau schedule may have lowered it once more
+        if float(self.model.optimizer.learning_rate) != rate:
             self.model.optimizer.learning_rate = rate
 
 
@@ -507,20 +517,18 @@ assert float(ruled.optimizer.learning_rate) == rule_rates[14]
 # log promises that `best.keras` is up to date, and a saved `last.keras` promises that its epoch has its line.
 
 # %%
-def make_callbacks(recipe, run_folder, past):
+def make_callbacks(recipe, folder, past):
     best = min((row["val_loss"] for row in past), default=None)
-    watchers = []
+    watchers = [keras.callbacks.EarlyStopping(patience=recipe.patience)] if recipe.patience else []
     if recipe.schedule == "plateau":
         watchers.append(keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=5, min_lr=1e-7))
-    if recipe.patience:
-        watchers.append(keras.callbacks.EarlyStopping(patience=recipe.patience))
     return [
         StopAtNaN(),
         *watchers,
         ReplayLog(past, watchers),
-        SafeCheckpoint(run_folder / "best.keras", save_best_only=True, initial_value_threshold=best),
-        keras.callbacks.CSVLogger(run_folder / "log.csv", append=True),  # a logged epoch has been compared
-        SafeCheckpoint(run_folder / "last.keras"),  # a saved epoch has its row
+        SafeCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best),
+        keras.callbacks.CSVLogger(folder / "log.csv", append=True),  # a logged epoch was compared
+        SafeCheckpoint(folder / "last.keras"),  # a saved epoch has its row
         PrintEpoch(),
     ]
 
@@ -552,7 +560,7 @@ assert is_finished(dataclasses.replace(patient, epochs=12), invented[:12])
 # %% [markdown]
 # ## Training that can be interrupted
 #
-# Two pieces are left. The first: go on with the network of an interrupted run, or build a new one. A new one starts
+# Three pieces are left. The first: load the network of an interrupted run, or build a new one. A new one starts
 # from random weights, unless the recipe's `start` asks for those of the model that the course brings: `load_weights`
 # reads them from its file into our network, layer by layer, so the two must have the same layers.
 
@@ -578,34 +586,50 @@ print("steps made by the new one:", int(new.optimizer.iterations))
 print("steps made by the saved one:", int(old.optimizer.iterations))
 
 # %% [markdown]
-# The second puts all together. Read it slowly; you have met every line.
+# The second goes on with its training. Read it slowly; you have met every line.
 #
-# - `claim_run_folder` writes recipe, split, seed and a digest of the images into the run folder, and refuses a folder
-#   that holds a run with others. Otherwise you could go on training with images that are meant for the test. Inside
-#   the `with`, nobody else trains there: a second program says so, and waits.
-# - A run that is finished returns its log.
 # - The number of steps that the optimizer has made says how many epochs are `done`.
 # - The pipeline with the same seed gives the same batches again. Those of the epochs that are done are skipped, so
 #   that the network goes on with the batches that it would have seen next.
 
 # %%
-from lungseg_utils.training import claim_run_folder
+def go_on(model, recipe, training, validation, run_folder, epochs, seed):
+    steps = count_steps(recipe, training)
+    done = int(model.optimizer.iterations) // steps
+    callbacks = make_callbacks(recipe, run_folder, keep_log(run_folder / "log.csv", done))
+    batches = make_dataset(training.images, training.masks, recipe, training=True, seed=seed)
+    model.fit(
+        batches.skip(done * steps),  # the interrupted run has seen those
+        validation_data=make_dataset(validation.images, validation.masks, recipe),
+        shuffle=False,  # the pipeline does
+        verbose=0,
+        steps_per_epoch=steps,
+        initial_epoch=done,
+        epochs=epochs,
+        callbacks=callbacks,
+    )
+
+
+# %% [markdown]
+# The third puts all together.
+#
+# - `claim_run_folder` writes recipe, split, seed and a digest of the images into the run folder, and refuses a folder
+#   that holds a run with others. Otherwise you could go on training with images that are meant for the test. Inside
+#   the `with`, nobody else trains there: a second program says so, and waits.
+# - A run that is finished returns its log.
 
 # %%
+from lungseg_utils.training import claim_run_folder
+
+
 def train(recipe, arrays, split, run_folder, epochs=None, seed=42):
     training, validation = arrays.part(split["train"]), arrays.part(split["val"])
     steps = count_steps(recipe, training)
     with claim_run_folder(run_folder, recipe, training, validation, seed):
-        if is_finished(recipe, read_log(run_folder / "log.csv")):
-            return read_log(run_folder / "log.csv")
-        keras.utils.set_random_seed(seed)
-        model = model_to_train(recipe, run_folder, steps)
-        done = int(model.optimizer.iterations) // steps
-        past = keep_log(run_folder / "log.csv", done)
-        model.fit(make_dataset(training.images, training.masks, recipe, training=True, seed=seed).skip(done * steps),
-                  validation_data=make_dataset(validation.images, validation.masks, recipe), shuffle=False, verbose=0,
-                  steps_per_epoch=steps, initial_epoch=done, epochs=epochs or recipe.epochs,
-                  callbacks=make_callbacks(recipe, run_folder, past))
+        if not is_finished(recipe, read_log(run_folder / "log.csv")):
+            keras.utils.set_random_seed(seed)
+            model = model_to_train(recipe, run_folder, steps)
+            go_on(model, recipe, training, validation, run_folder, epochs or recipe.epochs, seed)
         return read_log(run_folder / "log.csv")
 
 

@@ -74,7 +74,7 @@ import lungseg_utils.unet  # registers our batch normalisation
 
 def load_model(path):
     if not Path(path).exists():
-        raise FileNotFoundError(f"{path} is not there. Train a model first: notebook 8 does, or `make course`.")
+        raise FileNotFoundError(f"{path} is not there. Train a model first, as notebook 8 does.")
     return keras.models.load_model(path)
 
 
@@ -368,8 +368,8 @@ def to_masks(probabilities, height, width, threshold=0.5):
     log_odds = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
     masks = []
     for channel in range(count):
-        lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR) > logit(threshold)
-        masks.append(clean(lung, parts=2 if count == 1 else 1))
+        lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+        masks.append(clean(lung > logit(threshold), parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)
 
 
@@ -464,10 +464,14 @@ from lungseg_utils.scores import LUNGS
 def score_case(case, true, predicted, spacing_mm):
     pairs = {}
     if predicted.shape[-1] == 2:
-        pairs = {lung: (true[..., side], predicted[..., side]) for side, lung in enumerate(LUNGS[:2])}
+        pairs = {
+            lung: (true[..., side], predicted[..., side]) for side, lung in enumerate(LUNGS[:2])
+        }
     pairs["both"] = (true.max(axis=-1), predicted.max(axis=-1))
-    about = {"id": case.id, "finding": case.finding, "sex": case.sex, "age": case.age}
-    return [{**about, "lung": lung, **score_masks(*pair, spacing_mm)} for lung, pair in pairs.items()]
+    about = {name: getattr(case, name) for name in ("id", "patient", "finding", "sex", "age")}
+    return [
+        {**about, "lung": lung, **score_masks(*pair, spacing_mm)} for lung, pair in pairs.items()
+    ]
 
 
 # %% [markdown]
@@ -477,14 +481,23 @@ def score_case(case, true, predicted, spacing_mm):
 from tqdm import tqdm
 
 
-def evaluate(model, cases, images):
+def score_probabilities(cases, probabilities, read=read_masks):
     rows = []
-    for case, probabilities in zip(tqdm(cases, "scoring", leave=False), predict_probabilities(model, images)):
-        true = read_masks(case)
+    for case, answer in zip(tqdm(cases, "scoring", leave=False), probabilities):
+        true = read(case)
         height, width = true.shape[:2]
-        predicted = to_masks(probabilities, height, width)
-        rows += score_case(case, true, predicted, pixel_spacing(case, height, width))
+        rows += score_case(
+            case, true, to_masks(answer, height, width), pixel_spacing(case, height, width)
+        )
     return rows
+
+
+# %% [markdown]
+# What a model predicts, scored:
+
+# %%
+def evaluate(model, cases, images):
+    return score_probabilities(cases, predict_probabilities(model, images))
 
 
 # %% tags=["nbval-ignore-output"]
@@ -510,8 +523,10 @@ values = np.array([row["dice"] for row in both])
 print(f"Dice, both lungs: {values.mean():.4f} ± {values.std(ddof=1):.4f} (mean ± SD over {len(values)} images)")
 
 # %% [markdown]
-# `summarise` in `lungseg_utils.scores` does it for each lung and each score. Distances are in millimetres; for them
-# the worst case is the largest. NSD is at a tolerance of 2 mm, as in notebook 6.
+# `summarise` in `lungseg_utils.scores` does it for each lung and each score. Its `p5` is the **fifth percentile**:
+# about one image in twenty is worse. Distances are in millimetres; for them worse means larger. NSD is at a tolerance
+# of 2 mm, as in notebook 6. Where the network finds nothing, this counts: its Dice is 0, and its distance is the
+# longest one in the picture. To leave such images out would make the mean better.
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.scores import format_summary, summarise
@@ -674,9 +689,9 @@ print(f"{'weights':25} {model.count_params():8} {shipped.count_params():8}")
 
 # %% [markdown]
 # Which X-rays may judge both? Only those that neither was trained on, and that did not choose its weights. If you have
-# the real set (`python -m lungseg_utils fetch` downloads it), these are real ones: all of them if your model learned
-# from drawings, the test cases alone if it learned from that very set. (The drawing program itself was improved on a
-# third of them; the section "Where it breaks" deals with that.) Otherwise we draw new ones, from another seed.
+# the real set (`lungseg fetch` downloads it), these are real ones: all of them if your model learned from drawings, the
+# test cases alone if it learned from that very set. (The drawing program itself was improved on a third of them; the
+# section "Where it breaks" deals with that.) Otherwise we draw new ones, from another seed.
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.cases import find_cases
@@ -694,9 +709,9 @@ print(len(fresh), "drawings" if real is None else "real X-rays", "that trained n
 # %% [markdown]
 # > **Predict.** Which of the two models is better on these X-rays? By how much?
 #
-# Beside the mean we print the **fifth percentile**: about one X-ray in twenty is worse. With many X-rays it depends
-# less on a single strange one than the worst case does; with about twenty it is still uncertain. (With real X-rays at
-# their original size the next cell takes minutes; a bar shows how far it is.)
+# Beside the mean we print the fifth percentile, `p5`. With many X-rays it depends less on a single strange one than the
+# worst case does; with about twenty it is still uncertain. (With real X-rays at their original size the next cell takes
+# minutes; a bar shows how far it is.)
 
 # %% tags=["nbval-ignore-output"]
 from lungseg_utils.images import load_arrays, resize_image
@@ -709,8 +724,7 @@ results = {name: evaluate(each, fresh, load_arrays(fresh, each.input_shape[1], c
 print(f"{'':8} {'Dice':>7} {'SD':>7} {'p5':>7} {'worst':>7}  {'ASSD, mm':>9} {'HD95, mm':>9}")
 for name, result in results.items():
     merged = summarise(result)["both"]
-    p5 = np.percentile([row["dice"] for row in result if row["lung"] == "both"], 5)
-    mean, sd, worst_dice = (merged["dice"][key] for key in ("mean", "sd", "worst"))
+    mean, sd, p5, worst_dice = (merged["dice"][key] for key in ("mean", "sd", "p5", "worst"))
     print(f"{name:8} {mean:7.4f} {sd:7.4f} {p5:7.4f} {worst_dice:7.4f} ", end=" ")
     distances = [merged[measure]["mean"] for measure in ("assd_mm", "hd95_mm") if measure in merged]
     print(*(f"{distance:9.2f}" for distance in distances), "" if distances else "  unknown")
@@ -887,15 +901,15 @@ for row in without:
 # > **Predict.** If the drawing had been fitted to the X-rays that were looked at, how would the two rows differ?
 
 # %%
-groups = {name: card["real"]["groups"][name]["both"] for name in ("development", "held out", "all")}
+judged = {name: card["real"]["groups"][name]["both"] for name in ("development", "held out", "all")}
 print(f"{card['real']['name']:13}   n    Dice     SD      p5   worst  ASSD, mm  HD95, mm")
-for name, values in groups.items():
+for name, values in judged.items():
     mean, sd, p5, worst_dice = (values["dice"][key] for key in ("mean", "sd", "p5", "worst"))
     print(f"{name:13} {values['dice']['n']:3}  {mean:.4f} {sd:.4f}  {p5:.4f}  {worst_dice:.4f} ", end=" ")
     print(f"{values['assd_mm']['mean']:8.2f}  {values['hd95_mm']['mean']:8.2f}")
 
 # %%
-looked_at, held_out = groups["development"]["dice"], groups["held out"]["dice"]
+looked_at, held_out = judged["development"]["dice"], judged["held out"]["dice"]
 gap = looked_at["mean"] - held_out["mean"]
 error = (looked_at["sd"] ** 2 / looked_at["n"] + held_out["sd"] ** 2 / held_out["n"]) ** 0.5
 print(f"development minus held out: {gap:+.4f}; two standard errors of it: {2 * error:.4f}")
@@ -903,7 +917,7 @@ print(f"development minus held out: {gap:+.4f}; two standard errors of it: {2 * 
 # One published U-Net, trained on 174 real X-rays from Japan (the JSRT set), scored on all of this set. Its training
 # and its annotators were others: the figure is for orientation only.
 published = 0.944  # github.com/ngaggion/HybridGNet, Results/Evaluate_Montgomery.ipynb
-print(f"that U-Net: {published}; ours, from drawings: {groups['all']['dice']['mean']:.3f}, "
+print(f"that U-Net: {published}; ours, from drawings: {judged['all']['dice']['mean']:.3f}, "
       f"held out {held_out['mean']:.3f}")
 
 # %% [markdown]
@@ -1023,20 +1037,25 @@ print(f"{len(names)} patients, {counts.sum()} X-rays, mean Dice {sums.sum() / co
 print(f"95 % interval, from 1,000 draws: {by_loop[0]:.4f} to {by_loop[1]:.4f}")
 
 # %% [markdown]
-# SciPy has the same loop, fast enough for 10,000 draws. The function below takes any values, one per X-ray.
+# SciPy has the same loop, fast enough for 10,000 draws. It takes a function of what was drawn, here the mean, and draws
+# sums and counts as pairs. The function below takes any values, one per X-ray.
 
 # %%
 from scipy import stats
 
-
+# %%
 def bootstrap_interval(values, patients, seed=0):
-    values, (names, numbers) = np.asarray(values, float), np.unique(np.asarray(patients), return_inverse=True)
+    names, numbers = np.unique(np.asarray(patients), return_inverse=True)
     if len(names) < 2:
-        return float(values.mean()), float(values.mean())
-    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
-    drawn = stats.bootstrap((sums, counts), lambda total, count, axis: total.sum(axis) / count.sum(axis),
-                            n_resamples=10_000, batch=1000, paired=True, vectorized=True, method="percentile",
-                            rng=np.random.default_rng(seed))
+        return float(np.mean(values)), float(np.mean(values))
+    totals = np.bincount(numbers, values), np.bincount(numbers)
+
+    def mean(total, count, axis):
+        return total.sum(axis) / count.sum(axis)
+
+    drawn = stats.bootstrap(
+        totals, mean, n_resamples=10_000, batch=1000, paired=True, rng=seed, method="percentile"
+    )
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
@@ -1490,14 +1509,14 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # .venv/bin/python -m studies choices --data data/MontgomerySet
 # ```
 #
-# The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/measured`.
+# The figures then lie in `data/measured`. To see your own in this notebook, add `--to lungseg_utils/kept`.
 
 # %% [markdown]
 # ## Your own X-ray
 #
-# `lungseg_utils.inference.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM, the format
-# of hospitals, of any size and shape. Here a drawing takes the place of your file. We cut its sides off, so that it is
-# not square, and write it as a PNG.
+# `lungseg_utils.inference.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM,
+# the format of hospitals, of any size and shape. Here a drawing takes the place of your file. We cut its sides off, so
+# that it is not square, and write it as a PNG.
 
 # %%
 from lungseg_utils.inference.xrays import lung_areas, overlay, read_xray, segment
@@ -1545,10 +1564,10 @@ upload_button(shipped)
 # %% [markdown]
 # For many files there is the command line. It writes for each file both masks and the outlines as pictures, and for all
 # of them a table of areas. The folder for the results must be new or empty. (After `make course` say
-# `.venv/bin/python` in place of `python`.)
+# `.venv/bin/lungseg` in place of `lungseg`; `python -m lungseg_utils` does the same.)
 #
 # ```
-# python -m lungseg_utils predict chest.dcm folder/with/more --to results
+# lungseg predict chest.dcm folder/with/more --to results
 # ```
 
 # %% [markdown]
@@ -1573,7 +1592,7 @@ upload_button(shipped)
 # If you have such X-rays with masks, in the layout of notebook 2, the command line scores your model on them:
 #
 # ```
-# python -m lungseg_utils evaluate path/to/best.keras path/to/MontgomerySet
+# lungseg evaluate path/to/best.keras path/to/MontgomerySet
 # ```
 
 # %%

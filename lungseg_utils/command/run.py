@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from lungseg_utils import course, scores
 from lungseg_utils.splits import PARTS
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELL_LIMIT = 24 * 3600  # seconds; the article's recipe trains for hours in one cell
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "lungseg-utils")
 
@@ -65,21 +66,23 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> floa
     return time.monotonic() - start
 
 
-def find_notebooks() -> list[Path]:
-    """The nine notebooks of the checkout, in order.
+def find_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The sources of the course's notebooks, in order; the one list of them. Beside each lies the executed .ipynb.
+
+    Args:
+        folder: that of the checkout, unless a test says otherwise.
 
     Raises:
         FileNotFoundError: the package was installed without the notebooks.
     """
-    folder = Path(__file__).resolve().parents[2] / "notebooks"
-    found = sorted(folder.glob("0[1-9]_*.ipynb"))
-    if len(found) != 9:
-        raise FileNotFoundError(f"{folder} should hold nine notebooks and holds {len(found)}. Clone the repository.")
+    found = sorted(folder.glob("[0-9][0-9]_*.py"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no notebooks. Clone the repository.")
     return found
 
 
 def run_course(recipe: str, data: str | None) -> Iterator[str]:
-    """Execute the nine notebooks in a run folder of their own, and write `summary.json` into it.
+    """Execute all notebooks in a run folder of their own, and write `summary.json` into it.
 
     Args:
         recipe: name of a recipe.
@@ -99,10 +102,11 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
     course.cases_ready(chosen)  # draws with a progress bar, and finds mistakes in a data set before anything runs
     run.mkdir(parents=True)
     seconds = {}
-    for number, path in enumerate(find_notebooks(), 1):
+    notebooks = [path.with_suffix(".ipynb") for path in find_notebooks()]
+    for number, path in enumerate(notebooks, 1):
         notebook = nbformat.read(path, as_version=4)
         seconds[path.stem] = execute(notebook, path.parent, run / path.name)
-        yield f"[{number}/9] {path.stem:16} {seconds[path.stem]:6.0f} s"
+        yield f"[{number}/{len(notebooks)}] {path.stem:16} {seconds[path.stem]:6.0f} s"
     summary = summarise_run(chosen, seconds)
     (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     usual = course.home() / "runs" / name

@@ -367,7 +367,7 @@ def test_student_copies_hold_no_answer_and_are_the_ones_committed(path):
     assert notebook == committed, "run `make assignments`"
     text = nbformat.writes(notebook)
     assert not re.search("(BEGIN|END) (SOLUTION|HIDDEN)", text)
-    source = "\n".join(cell.source for cell in release.from_source(path).cells)
+    source = "\n".join(cell.source for cell in release.read_master(path).cells)
     region = re.compile(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", re.DOTALL)
     hidden, shown = "\n".join(region.findall(source)).split("\n"), region.sub("", source)
     assert len(hidden) > 50

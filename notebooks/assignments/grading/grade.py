@@ -28,7 +28,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
-from release import FOLDER, add_assignment, from_source, masters, nbgrader_course, succeeded
+from release import FOLDER, add_assignment, masters, nbgrader_course, read_master, succeeded
 from submissions import (
     Submission,
     SubmissionError,
@@ -177,7 +177,7 @@ def grade_assignment(
     """
     name = master_path.stem
     released = add_assignment(course, master_path)
-    master = from_source(master_path)
+    master = read_master(master_path)
     folder = results / "executed" / name
     executed = execute_all(found, master, released, folder, workers=min(4, os.cpu_count() or 1))
     marks, answers, troubles = [], [], []

@@ -7,7 +7,6 @@ to `data/assignments/solutions`, which git ignores.
 """
 
 import os
-import re
 import sys
 import tempfile
 import warnings
@@ -21,9 +20,6 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 FOLDER = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(FOLDER.parent))
-from build import from_source  # noqa: E402  (the one way from a source to a notebook)
-
 STUDENT = FOLDER / "student"
 SOLUTIONS = FOLDER.parents[1] / "data" / "assignments" / "solutions"
 # An editor that pairs notebooks with .py files by default must leave these alone: an old .py would put answers back.
@@ -33,6 +29,14 @@ NOT_PAIRED = {"formats": "ipynb"}
 def masters() -> list[Path]:
     """The sources of the assignments, in order."""
     return sorted(FOLDER.glob("a[1-9]_*.py"))
+
+
+def read_master(master: Path) -> NotebookNode:
+    """The notebook of a master, as `make notebooks` wrote it last; a test holds the two files together."""
+    path = master.with_suffix(".ipynb")
+    if not path.exists():
+        raise SystemExit(f"{path.name} is missing: run `make notebooks`, which executes {master.name}.")
+    return nbformat.read(path, as_version=4)
 
 
 def part_of(cell: NotebookNode) -> str:
@@ -94,8 +98,7 @@ def add_assignment(course: NbGraderAPI, master: Path) -> NotebookNode:
     root, name = Path(course.coursedir.root), master.stem
     source = root / "source" / name
     source.mkdir(parents=True)
-    notebook = from_source(master)
-    nbformat.write(notebook, source / f"{name}.ipynb")
+    nbformat.write(read_master(master), source / f"{name}.ipynb")
     succeeded(course.generate_assignment(name))
     return nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
 
@@ -110,8 +113,7 @@ def student_copy(master: Path) -> NotebookNode:
 
 def solution(master: Path) -> NotebookNode:
     """The notebook that is published after the deadline: the master as executed, without hidden tests and marks."""
-    notebook = nbformat.read(master.with_suffix(".ipynb"), as_version=4)
-    notebook, _ = ClearHiddenTests().preprocess(notebook, {})
+    notebook, _ = ClearHiddenTests().preprocess(read_master(master), {})
     for cell in notebook.cells:
         lines = cell.source.split("\n")
         cell.source = "\n".join(
@@ -127,8 +129,6 @@ def main() -> None:
     for folder in (STUDENT, SOLUTIONS):
         folder.mkdir(parents=True, exist_ok=True)
     for master in masters():
-        if not master.with_suffix(".ipynb").exists():
-            raise SystemExit(f"{master.stem}.ipynb is missing: run `make notebooks`, which executes {master.name}.")
         nbformat.write(student_copy(master), STUDENT / f"{master.stem}.ipynb")
         nbformat.write(solution(master), SOLUTIONS / f"{master.stem}.ipynb")
         print(f"{master.stem}: student copy, solution")
