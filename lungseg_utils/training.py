@@ -209,7 +209,7 @@ def claim_run_folder(
     path = Path(run_folder) / "run.json"
     digest = hashlib.sha256()
     for array in (training.images, training.masks, validation.images, validation.masks):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     cases = {"train": training.ids, "val": validation.ids}
     mine = {"recipe": dataclasses.asdict(recipe), "split": cases, "seed": seed, "data set": digest.hexdigest()}
     with lock(path, f"Training in {run_folder}"):
