@@ -241,10 +241,13 @@ def write_scores(rows: list[dict], path: Path) -> None:
 
 
 def read_scores(path: Path) -> list[dict]:
-    """Read score rows from CSV: measures as numbers, fold, finding and age as whole numbers, None where not known."""
+    """Read score rows from CSV: fold, finding and age as whole numbers, None where not known; measures as numbers.
+
+    A measure that was not kept is NaN, also one that is younger than the file.
+    """
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        row |= {name: float(row[name] or "nan") for name in MEASURES if name in row}  # empty: not kept
+        row |= {name: float(row.get(name) or "nan") for name in MEASURES}
         row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
     return rows

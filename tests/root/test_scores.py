@@ -269,6 +269,15 @@ def test_scores_survive_the_file(case, tmp_path):
     assert scores.format_summary(scores.summarise(loaded)) == scores.format_summary(scores.summarise(rows))
 
 
+def test_a_measure_younger_than_the_file_is_not_known(tmp_path, monkeypatch):
+    scores.write_scores(
+        [{"id": "a", "patient": "a", "lung": "both", **scores.score_masks(TRUE, TRUE, None)}], tmp_path / "x"
+    )
+    monkeypatch.setattr(scores, "MEASURES", (*scores.MEASURES, "new"))
+    rows = scores.read_scores(tmp_path / "x")
+    assert math.isnan(rows[0]["new"]) and "new" not in scores.summarise(rows)["both"]
+
+
 # Normalised surface distance
 
 
