@@ -4,7 +4,8 @@
 # make test        run every check and test, the notebooks included
 # make test-colab  run the notebooks on the versions that Colab has
 # make notebooks   make every .ipynb anew from its .py, executed
-# make measure     the kept figures anew: hours   (DATA=/path/to/MontgomerySet)
+# make stale       list the kept figures that are older than their code, data or weights, and what changed
+# make measure     these figures anew: up to two and a half hours   (DATA=/path/to/MontgomerySet)
 # make report      the tables of README.md and RESULTS.md, and notebook 9, from the kept figures
 # make assignments student copies and solutions of the assignments, from their masters
 # make grade       mark students' notebooks   (SUBMISSIONS=/path/to/folder, DUE="2026-11-30 23:59+01:00")
@@ -19,7 +20,7 @@ RUN    := $(VENV)/bin/python
 PIP    := -m pip install --quiet --disable-pip-version-check
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
 
-.PHONY: setup course lab quick style types test test-colab notebooks measure report assignments grade constraints clean
+.PHONY: setup course lab quick style types test test-colab notebooks stale measure report assignments grade constraints clean
 
 setup: $(VENV)/.installed
 
@@ -66,14 +67,20 @@ test-colab: .venv-colab/.installed
 notebooks: setup
 	$(RUN) notebooks/build.py notebooks
 
-# An interrupted run goes on where it was.
-measure: setup
-	$(RUN) -m studies course --data "$(DATA)"
-	$(RUN) -m studies crossval --data "$(DATA)" --recipe best --to lungseg_utils/kept
-	$(RUN) -m studies crossval --data "$(DATA)" --recipe laptop --to lungseg_utils/kept
-	$(RUN) -m studies curve --data "$(DATA)" --to lungseg_utils/kept
-	$(RUN) -m studies choices --data "$(DATA)" --to lungseg_utils/kept
-	$(RUN) -m studies speed --to lungseg_utils/kept
+# With DATA, the real X-rays are looked at too; without it, they count as unchanged.
+stale: setup
+	$(RUN) -m studies stale $(if $(DATA),--data "$(DATA)")
+
+# An interrupted run goes on where it was. STAGES="choices speed" measures these alone.
+measure: $(VENV)/.measuring
+	@test -d "$(DATA)" || { echo "Say make measure DATA=/path/to/MontgomerySet, the folder of the real X-rays."; exit 1; }
+	$(RUN) -m studies keys --data "$(DATA)"
+	PATH="$(abspath $(VENV)/bin):$$PATH" LUNGSEG_MONTGOMERY="$(abspath $(DATA))" dvc repro --keep-going \
+	  $(if $(STAGES),--single-item $(STAGES))
+
+$(VENV)/.measuring: $(VENV)/.installed
+	$(RUN) $(PIP) -e ".[notebooks,test,measure]" -c constraints.txt
+	@touch $@
 
 report: setup
 	$(RUN) -m studies tables

@@ -1471,7 +1471,7 @@ print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['othe
 # > does not help any more?
 
 # %%
-learned = kept("curve.json")["rows"]
+learned = [row for start in ("drawings", "random") for row in kept(f"curve-{start}.json")["rows"]]
 amounts = sorted({row["images"] for row in learned})
 curves = {start: [np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
                   for amount in amounts] for start in ("drawings", "random")}
@@ -1505,7 +1505,7 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 #
 # ```
 # .venv/bin/python -m studies crossval --recipe best --data data/MontgomerySet
-# .venv/bin/python -m studies curve --data data/MontgomerySet
+# .venv/bin/python -m studies curve --start drawings --data data/MontgomerySet
 # .venv/bin/python -m studies choices --data data/MontgomerySet
 # ```
 #

@@ -1,42 +1,33 @@
 """The studies' own door: `python -m studies --help` lists what measures the kept figures."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from lungseg_utils import course
-from lungseg_utils.cases import find_cases
+from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.kept import FOLDER
 from lungseg_utils.recipes import LAPTOP, RECIPES, find_recipe
 
-
-def compare(options: argparse.Namespace) -> None:
-    """Measure drawn and real X-rays, and print both side by side: do the drawn ones span the real ones?"""
-    from studies import realism
-
-    cases = [find_cases(folder) for folder in (options.drawn, options.real)]
-    drawn, real = map(realism.measure_cases, cases)
-    print(realism.compare(drawn, real))
-    if options.save:
-        realism.save_ranges(options.save, cases[1], real)
+# A study is imported by the function that runs it: `--help` and `stale` do not wait for TensorFlow.
 
 
 def pretrain(options: argparse.Namespace) -> None:
     """Make the shipped model anew: draw X-rays, train on them alone, score, write the model card."""
     from studies import pretraining
 
-    card = pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data)
-    print(card.read_text(encoding="utf-8"))
+    pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data)
 
 
-def measure_parts(options: argparse.Namespace) -> None:
-    """Train without one part of the drawing at a time, and score each on real X-rays: what is it worth?"""
+def parts(options: argparse.Namespace) -> None:
+    """Measure what each part of the drawing is worth: train without it, and score on real X-rays."""
     from studies import parts
 
-    table = parts.measure_parts(parts.make_rows(), course.home(), options.data)
-    print(parts.format_rows(table["rows"]))
+    parts.measure_parts(parts.make_rows(), course.home(), options.data, options.to)
 
 
-def cross_validate(options: argparse.Namespace) -> None:
+def crossval(options: argparse.Namespace) -> None:
     """Train and score five folds of a recipe on real X-rays, by patient; keep a row per X-ray and lung."""
     from lungseg_utils import kept
     from studies import crossval, tables
@@ -47,14 +38,14 @@ def cross_validate(options: argparse.Namespace) -> None:
         print(f"Dice below {kept.FAILURE}: {row['id']}, fold {row['fold']}: {row['dice']:.4f}")
 
 
-def measure_choices(options: argparse.Namespace) -> None:
+def choices(options: argparse.Namespace) -> None:
     """Measure what each of the article's choices costs, on real X-rays."""
     from studies import choices
 
-    choices.measure_choices(options.data, course.home(), options.to / choices.FILE.name)
+    choices.measure_choices(options.data, course.home(), options.to)
 
 
-def measure_article(options: argparse.Namespace) -> None:
+def article(options: argparse.Namespace) -> None:
     """Make the article's run in full, for a GPU: six trainings of 31 million weights at 512 px."""
     from studies import article
 
@@ -62,29 +53,39 @@ def measure_article(options: argparse.Namespace) -> None:
     article.run_article(options.data, course.home(), options.to, names)
 
 
-def measure_curve(options: argparse.Namespace) -> None:
-    """Measure how many real X-rays are needed, with and without a start from drawings."""
+def curve(options: argparse.Namespace) -> None:
+    """Measure how many real X-rays are needed, from random weights or from those of the shipped model."""
     from studies import curve
 
-    curve.measure_curve(options.data, course.home(), options.to / curve.FILE.name)
+    curve.measure_curve(options.data, course.home(), options.start, options.to)
 
 
-def measure_speed(options: argparse.Namespace) -> None:
+def speed(options: argparse.Namespace) -> None:
     """Measure what training costs on this machine, beside the article's pipeline."""
     from studies import speed
 
-    print(speed.format_speed(speed.measure_speed(course.home(), options.to / speed.FILE.name)))
+    print(speed.format_speed(speed.measure_speed(course.home(), options.to)))
 
 
-def keep_figures(command: argparse.ArgumentParser) -> None:
-    """Add the option for where figures are kept: not where the course's own lie, unless that is asked for."""
-    command.add_argument(
-        "--to",
-        type=Path,
-        default=course.home() / "measured",
-        metavar="FOLDER",
-        help="for the figures (%(default)s; those that the course quotes lie in lungseg_utils/kept)",
-    )
+def run_course(options: argparse.Namespace) -> None:
+    """Run the whole course on drawn and on real X-rays, and keep its figures."""
+    from studies import course_results
+
+    course_results.measure(options.data, options.to)
+
+
+def ranges(options: argparse.Namespace) -> None:
+    """Measure the real X-rays' anatomy and shades, and keep percentiles of them."""
+    from studies import realism
+
+    realism.measure_ranges(options.data, options.to)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Measure drawn and real X-rays, and print both side by side: do the drawn ones span the real ones?"""
+    from studies import realism
+
+    print(realism.compare(*(realism.measure_cases(find_cases(folder)) for folder in (options.drawn, options.data))))
 
 
 def write_tables(options: argparse.Namespace) -> None:
@@ -94,76 +95,76 @@ def write_tables(options: argparse.Namespace) -> None:
     tables.write_tables()
 
 
-def run_course(options: argparse.Namespace) -> None:
-    """Run the whole course on drawn and on real X-rays, and keep its figures."""
-    from studies import course_results
+def write_keys(options: argparse.Namespace) -> None:
+    """Write what each figure depends on today into studies/keys.json, for DVC."""
+    from studies import keys
 
-    course_results.measure(None, unseen=options.data)
-    course_results.measure(options.data)
+    keys.write_keys(options.data)
+
+
+def list_stale(options: argparse.Namespace) -> None:
+    """List the figures that are older than the code, data and weights that they depend on, and what changed."""
+    from studies import keys
+
+    stale, known = keys.stale(options.data), keys.reasons()
+    for stage, changes in stale.items():
+        print(f"{stage}: {', '.join(changes)}")
+        print(f"    {known.get(stage, 'not listed: measure it, or say why not in studies/stale.toml')}")
+    for stage in known.keys() - stale.keys():
+        print(f"{stage}: listed in studies/stale.toml, but not stale: take it out")
+    print(f"{len(stale)} of {len(keys.STAGES)} stages are stale.")
+
+
+COMMANDS = {
+    "pretrain": (pretrain, ["data"]),
+    "crossval": (crossval, ["data", "recipe", "to"]),
+    "curve": (curve, ["data", "start", "to"]),
+    "choices": (choices, ["data", "to"]),
+    "parts": (parts, ["data", "to"]),
+    "article": (article, ["data", "fold", "to"]),
+    "speed": (speed, ["to"]),
+    "ranges": (ranges, ["data", "to"]),
+    "course": (run_course, ["data", "to"]),
+    "compare": (compare, ["drawn", "data"]),
+    "tables": (write_tables, []),
+    "keys": (write_keys, ["at hand"]),
+    "stale": (list_stale, ["at hand"]),
+}
+"""Name -> what runs, and its options from `OPTIONS`."""
+
+REAL = Path(os.environ["LUNGSEG_MONTGOMERY"]) if "LUNGSEG_MONTGOMERY" in os.environ else None
+DATA = {"type": Path, "default": REAL, "help": "folder of real X-rays (default: LUNGSEG_MONTGOMERY)"}
+OPTIONS = {
+    "data": ("--data", {**DATA, "required": REAL is None}),
+    "at hand": ("--data", DATA),
+    "recipe": ("--recipe", {"choices": list(RECIPES), "default": LAPTOP.name, "help": "(%(default)s)"}),
+    "start": ("--start", {"choices": ["random", "drawings"], "required": True, "help": "where first weights are from"}),
+    "fold": ("--fold", {"type": int, "choices": range(1, 6), "help": "train this fold alone, and keep nothing"}),
+    "to": ("--to", {"type": Path, "default": FOLDER, "help": "folder for the figures (%(default)s)"}),
+    "drawn": ("drawn", {"type": Path, "help": "folder of drawn X-rays in the Montgomery layout"}),
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the studies' parser."""
     main = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
     commands = main.add_subparsers(required=True, metavar="STUDY")
-
-    command = commands.add_parser("compare", help="compare drawn X-rays with real ones", description=compare.__doc__)
-    command.add_argument("drawn", type=Path, help="folder of drawn X-rays in the Montgomery layout")
-    command.add_argument("real", type=Path, help="folder of real ones")
-    command.add_argument("--save", type=Path, metavar="FILE", help="also write the real ones' percentiles, as JSON")
-    command.set_defaults(run=compare)
-
-    command = commands.add_parser("pretrain", help="make the shipped model anew", description=pretrain.__doc__)
-    command.add_argument("--data", type=Path, help="folder of real X-rays, to score it on")
-    command.set_defaults(run=pretrain)
-
-    command = commands.add_parser("parts", help="measure each part of the drawing", description=measure_parts.__doc__)
-    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays, to score each training on")
-    command.set_defaults(run=measure_parts)
-
-    command = commands.add_parser("crossval", help="cross-validate a recipe", description=cross_validate.__doc__)
-    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
-    command.add_argument("--recipe", choices=list(RECIPES), default=LAPTOP.name, help="(%(default)s)")
-    keep_figures(command)
-    command.set_defaults(run=cross_validate)
-
-    command = commands.add_parser(
-        "choices", help="what the article's choices cost", description=measure_choices.__doc__
-    )
-    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
-    keep_figures(command)
-    command.set_defaults(run=measure_choices)
-
-    command = commands.add_parser("article", help="the article's run in full", description=measure_article.__doc__)
-    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
-    command.add_argument(
-        "--fold", type=int, choices=range(1, 6), help="train and score this fold alone, and keep nothing"
-    )
-    keep_figures(command)
-    command.set_defaults(run=measure_article)
-
-    command = commands.add_parser("curve", help="how many X-rays are needed", description=measure_curve.__doc__)
-    command.add_argument("--data", type=Path, required=True, help="folder of real X-rays")
-    keep_figures(command)
-    command.set_defaults(run=measure_curve)
-
-    command = commands.add_parser("speed", help="what training costs", description=measure_speed.__doc__)
-    keep_figures(command)
-    command.set_defaults(run=measure_speed)
-
-    command = commands.add_parser("course", help="run the course, keep its figures", description=run_course.__doc__)
-    command.add_argument("--data", required=True, help="folder of real X-rays")
-    command.set_defaults(run=run_course)
-
-    command = commands.add_parser("tables", help="write the tables", description=write_tables.__doc__)
-    command.set_defaults(run=write_tables)
+    for name, (run, options) in COMMANDS.items():
+        command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        for flag, about in map(OPTIONS.get, options):
+            command.add_argument(flag, **about)
     return main
 
 
 def main() -> int:
     """Run a study."""
     options = parser().parse_args()
-    options.run(options)
+    try:
+        options.run(options)
+    except (DatasetError, FileNotFoundError, FileExistsError, RuntimeError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -27,6 +27,7 @@ from lungseg_utils.recipes import ARTICLE, Recipe
 from lungseg_utils.scores import score_case, spread, write_scores
 from lungseg_utils.splits import article_split, make_folds
 from lungseg_utils.training import compile_model, count_steps, make_callbacks, model_for, read_log
+from studies import keys
 from studies.provenance import code_version, library_versions
 
 SEED = 42  # of the folds; the first run has this seed too, and each later one the next
@@ -168,7 +169,7 @@ def run(name: str, recipe: Recipe, cases: Sequence[Case], arrays: Arrays, runs: 
         "versions": library_versions(),
         "device": device(),
     }
-    key = json.dumps([dataclasses.asdict(recipe), split, pixels, about])
+    key = json.dumps([dataclasses.asdict(recipe), split, pixels, about, keys.code_key(keys.STAGES["article"])])
     folder = runs / f"{recipe.name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     if (folder / "result.json").exists():
         return read_json(folder / "result.json")

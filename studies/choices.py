@@ -1,8 +1,8 @@
 """What each of the article's choices costs, one at a time, and what a small stand-in for the article makes of them all.
 
-The article's own run takes hours without a GPU. Here its choices are put, one by one, into the laptop recipe, with
-several seeds on the first fold of the cross-validation; all of them together train at the size that fits. That is not
-the article: `studies.article` is its run in full, for a GPU.
+The article's own run takes hours without a GPU. Here its choices are put, one by one, into the laptop recipe, with the
+article's number of epochs and several seeds, on the first fold of the cross-validation; all of them together train at
+the size that fits. That is not the article: `studies.article` is its run in full, for a GPU.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -13,22 +13,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lungseg_utils.cases import Case, find_cases, set_folder
+from lungseg_utils.cases import Case, find_cases, pixel_spacing, set_folder
 from lungseg_utils.files import read_json, write_json
+from lungseg_utils.images import Arrays
+from lungseg_utils.inference.xrays import letterbox
 from lungseg_utils.kept import FOLDER
-from studies.crossval import SEED, score_run, train_once
-from lungseg_utils.images import Arrays, load_arrays, read_masks
-from lungseg_utils.prediction import load_model, predict_probabilities, to_masks
+from lungseg_utils.prediction import load_model, predict_probabilities, score_probabilities
 from lungseg_utils.recipes import ARTICLE, LAPTOP, Recipe
-from lungseg_utils.scores import bootstrap_interval, dice, spread
+from lungseg_utils.scores import bootstrap_interval, spread
 from lungseg_utils.splits import article_split, make_folds, shared_patients
 from lungseg_utils.training import model_for
 from lungseg_utils.unet import multiply_adds
+from studies.crossval import SEED, arrays_of, score_run, train_once
+from studies.provenance import RUNS, begin, finish
 
-FILE = FOLDER / "choices.json"
-SHORT = dataclasses.replace(LAPTOP, name="short", patience=None)
-"""The reference: the laptop recipe, with every one of its epochs used."""
+SHORT = dataclasses.replace(LAPTOP, name="short", epochs=ARTICLE.epochs, patience=None)
+"""The reference: the laptop recipe with as many epochs as the article has, and every one of them used."""
 SEEDS = (SEED, SEED + 1, SEED + 2)  # of the reference, to show what is chance; the other rows have fewer
+Place = tuple[slice, slice]  # rows and columns of an X-ray inside its square
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,7 @@ CHOICES = [
     ),
     _with("batch of 2", batch_size=ARTICLE.batch_size),
     _with("batch normalisation momentum 0.99", batch_norm_momentum=ARTICLE.batch_norm_momentum),
-    _with("larger net", "16 base filters; the article has 64", base_filters=16),
+    _with("larger net", "16 base filters; the article has 64", SEEDS[:1], base_filters=16),
     _with("larger picture", "256 px; the article has 512", SEEDS[:1], image_size=256),
     _with("three colour channels", input_channels=ARTICLE.input_channels),
     _with("both lungs in one mask", output_channels=ARTICLE.output_channels),
@@ -67,101 +69,126 @@ CHOICES = [
     ),
     Choice(
         "stand-in for the article",
-        dataclasses.replace(ARTICLE, name="short", image_size=128, base_filters=16),
+        dataclasses.replace(ARTICLE, name="stand-in", image_size=128, base_filters=16),
         "all its choices together, at 128 px and 16 base filters; the article has 512 and 64",
         SEEDS[:1],
     ),
 ]
 
 
-def measure_choices(data: Path, home: Path, path: Path = FILE, choices: Sequence[Choice] = tuple(CHOICES)) -> dict:
+def measure_choices(
+    data: Path, home: Path, measured: Path = FOLDER, choices: Sequence[Choice] = tuple(CHOICES)
+) -> dict:
     """Train and score each choice; what the run folders hold already is not trained again.
 
     Args:
         data: folder of the real X-rays.
         home: folder for runs and cached arrays.
-        path: of the JSON file that is written.
+        measured: folder for `choices.json`.
         choices: the first is the reference that the others are compared with; its seeds include theirs.
 
     Returns:
-        Content of the file. `rows`: see `compare`; `made`: how the runs of the row came about; `work`: multiply-adds of
-        all training steps, as a multiple of the reference's. `checkpoint`, `scales` and `leak`: see the functions of
-        those names.
+        Content of the file. `rows`: see `against_reference`; `work`: multiply-adds of all training steps, as a multiple
+        of the reference's. `checkpoint`, `scales` and `leak`: see the functions of those names.
 
     Raises:
         DatasetError: the folder is not a data set.
     """
-    cases = find_cases(data)
+    cases, first, last = find_cases(data), choices[0], choices[-1]
     split = make_folds(cases, SEED)[0]
-    rows, runs, reference = [], {}, {}
+    noted, rows, reference = begin("choices", data, SEED), [], {}
     for choice in choices:
         print(f"{choice.name}:", flush=True)
-        arrays, boxes = arrays_for(choice, cases, home)
-        recipe = dataclasses.replace(choice.recipe, name="padded") if choice.padded else choice.recipe
-        scored = {}
-        runs[choice.name] = folders = []
-        for seed in choice.seeds:
-            folders.append(train_once(recipe, arrays, split, home / "runs" / "choices", seed))
-            if choice.padded:
-                scored[seed] = score_padded(folders[-1], arrays, boxes, cases, reference[seed])
-            else:
-                scored[seed] = _both(score_run(folders[-1], cases, arrays, split["test"]))
+        scored = measure_choice(choice, cases, split, home)
         reference = reference or scored
-        row = {"name": choice.name, "note": choice.note, **compare(reference, scored)}
-        row["work"] = _work(choice.recipe) / _work(choices[0].recipe)
-        row["made"] = [read_json(folder / "made.json") for folder in folders]
+        row = {"name": choice.name, "note": choice.note, **against_reference(reference, scored)}
+        row["work"] = _work(choice.recipe) / _work(first.recipe)
         rows.append(row)
         print(format_row(row), flush=True)
-    arrays, _ = arrays_for(choices[0], cases, home)
+    arrays = arrays_of(cases, first.recipe.image_size, home)
+    runs = {row["name"]: [home / RUNS / name for name in row["trainings"]] for row in rows}
     result = {
         "data": set_folder(data).name,
-        "recipe": dataclasses.asdict(choices[0].recipe),
+        "recipe": dataclasses.asdict(first.recipe),
         "seed": SEED,
         "rows": rows,
-        "checkpoint": checkpoint(runs[choices[0].name], cases, arrays, split),
-        "scales": {
-            name: scales(runs[name][0], cases, split["test"], home) for name in (choices[0].name, choices[-1].name)
-        },
-        "leak": leak(choices[0].recipe, cases, arrays, home),
+        "checkpoint": checkpoint(runs[first.name], cases, arrays, split),
+        "scales": {name: scales(runs[name][0], cases, split["test"], home) for name in (first.name, last.name)},
+        "leak": leak(first.recipe, cases, arrays, home),
     }
-    write_json(result, path)
-    return read_json(path)
+    trained = [run for folders in runs.values() for run in folders]
+    trained += [home / RUNS / result["leak"][kind]["training"] for kind in ("leaking", "clean")]
+    write_json({**result, "provenance": finish(noted, data, trained)}, measured / "choices.json")
+    return read_json(measured / "choices.json")
 
 
-def arrays_for(choice: Choice, cases: Sequence[Case], home: Path) -> tuple[Arrays, dict[str, tuple[int, ...]]]:
+def measure_choice(choice: Choice, cases: Sequence[Case], split: dict[str, list[str]], home: Path) -> dict:
+    """Train a choice with each of its seeds: run folder and rows of scores, both lungs merged, by seed."""
+    arrays, places = arrays_for(choice, cases, home)
+    scored = {}
+    for seed in choice.seeds:
+        run = train_once(choice.recipe, arrays, split, home, seed)
+        if choice.padded:
+            rows = score_padded(run, arrays, places, [case for case in cases if case.id in split["test"]])
+        else:
+            rows = score_run(run, cases, arrays, split["test"])
+        scored[seed] = run, _both(rows)
+    return scored
+
+
+def arrays_for(choice: Choice, cases: Sequence[Case], home: Path) -> tuple[Arrays, dict[str, Place]]:
     """The cases at the size of a choice; for a padded one with the place of each X-ray in its square."""
     size = choice.recipe.image_size
     if not choice.padded:
-        return load_arrays(cases, size, home / "cache"), {}
-    arrays = load_arrays(cases, 512, home / "cache")  # large, so that what is lost is not lost twice
-    boxes = {case.id: shape_in_square(case, size) for case in cases}
-    images = [_into_box(image, boxes[name], size) for name, image in zip(arrays.ids, arrays.images)]
-    masks = [_into_box(each, boxes[name], size) for name, each in zip(arrays.ids, arrays.masks)]
-    return Arrays(arrays.ids, np.stack(images), np.stack(masks)), boxes
+        return arrays_of(cases, size, home), {}
+    arrays = arrays_of(cases, 512, home)  # large, so that what is lost is not lost twice
+    places = {case.id: place_of(case, size) for case in cases}
+    images = [into_place(image, places[name], size) for name, image in zip(arrays.ids, arrays.images)]
+    masks = [into_place(each, places[name], size) for name, each in zip(arrays.ids, arrays.masks)]
+    return Arrays(arrays.ids, np.stack(images), np.stack(masks)), places
 
 
-def compare(reference: dict[int, list[dict]], scored: dict[int, list[dict]]) -> dict:
+def place_of(case: Case, size: int) -> Place:
+    """The place of an X-ray that keeps its shape in millimetres; in pixels, where nobody knows how large these are."""
+    height, width = pixel_spacing(case, 1, 1) or case.size  # one pixel as large as the whole X-ray
+    return letterbox(height, width, size, max_aspect=1)
+
+
+def into_place(squashed: np.ndarray, place: Place, size: int) -> np.ndarray:
+    """Resize a squashed picture, or masks, into its place in a black square."""
+    is_mask = squashed.ndim == 3
+    result = np.zeros((size, size, *squashed.shape[2:]), "uint8")
+    height, width = result[place].shape[:2]
+    resized = cv2.resize(squashed.astype("float32"), (width, height), interpolation=cv2.INTER_AREA)
+    result[place] = resized > 0.5 if is_mask else resized.round()
+    return result
+
+
+def against_reference(
+    reference: dict[int, tuple[Path, list[dict]]], scored: dict[int, tuple[Path, list[dict]]]
+) -> dict:
     """Compare trainings with the reference's of the same seeds, on the same images.
 
     Args:
-        reference: rows of scores by seed, a row per image.
+        reference: run folder and rows of scores by seed, a row per image.
         scored: the same of a choice.
 
     Returns:
         `means`: mean Dice coefficient of each training. `dice`: `spread` of all rows of all trainings. `difference`:
         the mean difference from the reference, with a 95 % interval over patients, `low` to `high`; each image counts
-        once, with the mean of its trainings.
+        once, with the mean of its trainings. `trainings`: names of the run folders.
     """
     seeds = list(scored)
-    rows = [row for seed in seeds for row in scored[seed]]
     ours, theirs = (
-        np.mean([[row["dice"] for row in by_seed[seed]] for seed in seeds], axis=0) for by_seed in (scored, reference)
+        np.mean([[row["dice"] for row in by_seed[seed][1]] for seed in seeds], axis=0)
+        for by_seed in (scored, reference)
     )
-    low, high = bootstrap_interval(ours - theirs, [row["patient"] for row in scored[seeds[0]]])
+    low, high = bootstrap_interval(ours - theirs, [row["patient"] for row in scored[seeds[0]][1]])
     return {
-        "means": {str(seed): float(np.mean([row["dice"] for row in scored[seed]])) for seed in seeds},
-        "dice": spread(rows, "dice"),
+        "means": {str(seed): float(np.mean([row["dice"] for row in rows])) for seed, (_, rows) in scored.items()},
+        "dice": spread([row for _, rows in scored.values() for row in rows], "dice"),
         "difference": {"mean": float(np.mean(ours - theirs)), "low": low, "high": high},
+        "trainings": [run.name for run, _ in scored.values()],
     }
 
 
@@ -190,7 +217,7 @@ def scales(run: Path, cases: Sequence[Case], ids: Sequence[str], home: Path) -> 
     all at the network's size.
     """
     model = load_model(run / "best.keras")
-    arrays = load_arrays(list(cases), model.input_shape[1], home / "cache").part(list(ids))
+    arrays = arrays_of(cases, model.input_shape[1], home).part(list(ids))
     soft = predict_probabilities(model, arrays.images).max(axis=-1)
     true = arrays.masks.max(axis=-1)
     hard = (soft > 0.5).astype("float32")
@@ -220,53 +247,21 @@ def leak(recipe: Recipe, cases: Sequence[Case], arrays: Arrays, home: Path) -> d
     clean = {part: [name for name in split[part] if name not in known] for part in ("train", "val")}
     result = {"ids": ids}
     for name, parts in (("leaking", split), ("clean", clean)):
-        run = train_once(recipe, arrays, parts, home / "runs" / "choices")
+        run = train_once(recipe, arrays, parts, home)
         scored = {row["id"]: row["dice"] for row in _both(score_run(run, cases, arrays, split["test"]))}
         others = [value for case_id, value in scored.items() if case_id not in ids]
-        result[name] = {"dice": {case_id: scored[case_id] for case_id in ids}, "others": float(np.mean(others))}
+        result[name] = {
+            "training": run.name,
+            "dice": {case_id: scored[case_id] for case_id in ids},
+            "others": float(np.mean(others)),
+        }
     return result
 
 
-def score_padded(
-    run: Path, arrays: Arrays, boxes: dict[str, tuple[int, ...]], cases: Sequence[Case], rows: Sequence[dict]
-) -> list[dict]:
-    """Score a training on padded X-rays: the bars are cut off its answer before that is enlarged.
-
-    Returns:
-        The given rows, a row per image, with the Dice coefficient of these masks.
-    """
-    by_id = {case.id: case for case in cases}
-    result = []
-    probabilities = predict_probabilities(
-        load_model(run / "best.keras"), arrays.part([row["id"] for row in rows]).images
-    )
-    for answer, row in zip(probabilities, rows, strict=True):
-        height, width, top, left = boxes[row["id"]]
-        true = read_masks(by_id[row["id"]])
-        predicted = to_masks(answer[top : top + height, left : left + width], *true.shape[:2])
-        result.append({**row, "dice": dice(true.max(axis=-1), predicted.max(axis=-1))})
-    return result
-
-
-def shape_in_square(case: Case, size: int) -> tuple[int, int, int, int]:
-    """Height, width, first row and first column of an X-ray that keeps its shape inside a square, px.
-
-    A case that does not say how large its original was is taken as square.
-    """
-    width, height = case.original_size or (1, 1)
-    longest = max(width, height)
-    height, width = round(size * height / longest), round(size * width / longest)
-    return height, width, (size - height) // 2, (size - width) // 2
-
-
-def _into_box(squashed: np.ndarray, box: tuple[int, int, int, int], size: int) -> np.ndarray:
-    """Resize a squashed picture, or masks, into a box of a black square."""
-    height, width, top, left = box
-    is_mask = squashed.ndim == 3
-    resized = cv2.resize(squashed.astype("float32"), (width, height), interpolation=cv2.INTER_AREA)
-    result = np.zeros((size, size, *squashed.shape[2:]), "uint8")
-    result[top : top + height, left : left + width] = resized > 0.5 if is_mask else resized.round()
-    return result
+def score_padded(run: Path, arrays: Arrays, places: dict[str, Place], cases: Sequence[Case]) -> list[dict]:
+    """Score a training on padded X-rays: the bars are cut off its answers before these are enlarged."""
+    answers = predict_probabilities(load_model(run / "best.keras"), arrays.part([case.id for case in cases]).images)
+    return score_probabilities(cases, [answer[places[case.id]] for case, answer in zip(cases, answers)])
 
 
 def _both(rows: Sequence[dict]) -> list[dict]:

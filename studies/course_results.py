@@ -1,34 +1,43 @@
 """The course run from nothing, twice: on drawn and on real X-rays; its figures kept."""
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
+from lungseg_utils.cases import find_cases, set_folder
+from lungseg_utils.command.run import run_course
+from lungseg_utils.files import read_json, write_json
 from lungseg_utils.kept import FOLDER
+from lungseg_utils.prediction import load_model
+from studies.model_card import score_groups
+from studies.provenance import begin, finish
 
 
-def measure(data: str | None, unseen: str = "") -> None:
-    """Run the whole course and keep its summary; score its model on an unseen data set too, if one is given."""
-    from lungseg_utils.command import run
+def measure(data: Path, measured: Path = FOLDER) -> None:
+    """Run the course on drawn and on real X-rays, score the first model on the real ones too, and keep both summaries.
 
+    Args:
+        data: folder of the real X-rays.
+        measured: folder for `course-DATA-laptop.json`.
+    """
+    noted = begin("course", data, seed=42)
+    results = [run_once(None, unseen=data), run_once(data)]
+    about = finish(noted, data)
+    for kept in results:
+        write_json({**kept, "provenance": about}, measured / f"course-{kept['data']}-{kept['recipe']}.json")
+
+
+def run_once(data: Path | None, unseen: Path | None = None) -> dict:
+    """Run the whole course in a fresh folder: its summary, and the scores of its model on an unseen data set."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["LUNGSEG_HOME"] = home
         os.environ.pop("LUNGSEG_MONTGOMERY", None)  # notebook 9 would score on it, and take longer
-        for line in run.run_course("laptop", data):
+        for line in run_course("laptop", str(data) if data else None):
             print(line, flush=True)
         [summary] = Path(home).glob("runs/2*/summary.json")  # its name begins with the year
-        kept = json.loads(summary.read_text(encoding="utf-8"))
+        kept = read_json(summary)
         if unseen:
-            kept["unseen"] = score_unseen(summary.with_name("best.keras"), unseen, Path(home))
-        path = FOLDER / f"course-{kept['data']}-{kept['recipe']}.json"
-        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-
-
-def score_unseen(model: Path, data: str, home: Path) -> dict:
-    """Scores of a model on all X-rays of a data set that it was not trained on."""
-    from lungseg_utils import cases, prediction
-    from studies import model_card
-
-    scored = model_card.score_cases(prediction.load_model(model), cases.find_cases(data), home / "cache")
-    return {"data": cases.set_folder(data).name, "groups": scored["groups"]}
+            model = load_model(summary.with_name("best.keras"))
+            groups, _ = score_groups(model, find_cases(unseen), Path(home) / "cache")
+            kept["unseen"] = {"data": set_folder(unseen).name, "groups": groups}
+        return kept

@@ -7,41 +7,48 @@ scores per X-ray and lung, and how they were made. Neither holds a picture.
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import dataclasses
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.prediction import evaluate
 from lungseg_utils.images import Arrays, load_arrays
-from lungseg_utils.prediction import load_model
-from lungseg_utils.files import read_json, write_json
+from lungseg_utils.prediction import evaluate, load_model
+from lungseg_utils.files import write_json
 from lungseg_utils.kept import FOLDER
-from studies.provenance import start_clock, stop_clock
-from lungseg_utils.recipes import SHIPPED_WEIGHTS, Recipe
+from studies import keys
+from studies.provenance import begin, claim_folder, finish, start_clock, stop_clock
+from lungseg_utils.recipes import Recipe
 from lungseg_utils.scores import format_summary, summarise, write_scores
 from lungseg_utils.splits import make_folds
-from lungseg_utils.training import train
+from lungseg_utils.training import read_log, train
 
 SEED = 42  # of the folds, the first weights, the order of the images and their augmentation
 
 
-def train_once(recipe: Recipe, arrays: Arrays, split: dict[str, list[str]], runs: Path, seed: int = SEED) -> Path:
-    """Train a recipe on a split, in a folder named after all choices; what is finished there is not trained again.
+def arrays_of(cases: Sequence[Case], size: int, home: Path) -> Arrays:
+    """The cases at a size; what the cache holds was decoded by the code of today."""
+    return load_arrays(list(cases), size, home / "cache" / keys.digest(keys.code_key(keys.READING)))
+
+
+def train_once(recipe: Recipe, arrays: Arrays, split: dict[str, list[str]], home: Path, seed: int = SEED) -> Path:
+    """Train a recipe on a split, in a folder named after all that this depends on; what is finished is not repeated.
 
     Args:
         recipe: of the network and its training.
         arrays: the cases at the recipe's size.
         split: case IDs under `"train"` and `"val"`.
-        runs: folder in which the run folder is made.
+        home: folder for runs.
         seed: of the training.
 
     Returns:
         The run folder. Its `made.json` says how long it took, and with which code and libraries.
     """
-    weights = hashlib.sha256(SHIPPED_WEIGHTS.read_bytes()).hexdigest() if recipe.start == "drawings" else None
-    choices = [dataclasses.asdict(recipe), split["train"], split["val"], seed, weights]
-    folder = runs / f"{recipe.name}-{hashlib.sha256(json.dumps(choices).encode()).hexdigest()[:8]}"
+    parts = {part: arrays.part(split[part]) for part in ("train", "val")}
+    pixels = {
+        part: hashlib.sha256(one.images.tobytes() + one.masks.tobytes()).hexdigest() for part, one in parts.items()
+    }
+    ids = {part: list(split[part]) for part in parts}
+    folder = claim_folder(home, recipe, keys.code_key(keys.TRAINING), split=ids, pixels=pixels, seed=seed)
     made = start_clock(folder)
     if "finished" not in made:
         train(recipe, arrays, split, folder, seed=seed)
@@ -52,10 +59,9 @@ def train_once(recipe: Recipe, arrays: Arrays, split: dict[str, list[str]], runs
 def score_run(
     folder: Path, cases: Sequence[Case], arrays: Arrays, ids: Sequence[str], weights: str = "best.keras"
 ) -> list[dict]:
-    """Score weights of a run folder on the named cases: rows of `score_case`, with the patient besides."""
+    """Score weights of a run folder on the named cases: rows of `score_case`."""
     by_id = {case.id: case for case in cases}
-    rows = evaluate(load_model(folder / weights), [by_id[name] for name in ids], arrays.part(ids).images)
-    return [{"patient": by_id[row["id"]].patient, **row} for row in rows]
+    return evaluate(load_model(folder / weights), [by_id[name] for name in ids], arrays.part(ids).images)
 
 
 def cross_validate(recipe: Recipe, data: Path, home: Path, measured: Path = FOLDER) -> list[dict]:
@@ -75,20 +81,24 @@ def cross_validate(recipe: Recipe, data: Path, home: Path, measured: Path = FOLD
     """
     cases = find_cases(data)
     folds = make_folds(cases, SEED)
-    arrays = load_arrays(cases, recipe.image_size, home / "cache")
-    rows, about = [], []
+    arrays = arrays_of(cases, recipe.image_size, home)
+    noted = begin(f"crossval-{recipe.name}", data, SEED)
+    rows, runs = [], []
     for number, split in enumerate(folds, 1):
         print(f"{recipe.name}, fold {number} of {len(folds)}:", flush=True)
-        folder = train_once(recipe, arrays, split, home / "runs" / "crossval")
-        scored = score_run(folder, cases, arrays, split["test"])
+        runs.append(train_once(recipe, arrays, split, home))
+        scored = score_run(runs[-1], cases, arrays, split["test"])
         rows += [{"fold": number, **_short(row)} for row in scored]
-        about.append({"images": {part: len(ids) for part, ids in split.items()}, **read_json(folder / "made.json")})
         print(format_summary(summarise(scored)), flush=True)
     result = {
         "data": set_folder(data).name,
         "recipe": dataclasses.asdict(recipe),
         "seed": SEED,
-        "folds": about,
+        "folds": [
+            {"images": {part: len(ids) for part, ids in split.items()}, "epochs": len(read_log(run / "log.csv"))}
+            for split, run in zip(folds, runs)
+        ],
+        "provenance": finish(noted, data, runs),
     }
     measured.mkdir(parents=True, exist_ok=True)
     write_scores(rows, measured / f"crossval-{recipe.name}.csv")

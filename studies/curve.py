@@ -15,13 +15,12 @@ import numpy as np
 from lungseg_utils.cases import Case, find_cases, set_folder
 from lungseg_utils.files import read_json, write_json
 from lungseg_utils.kept import FOLDER
-from studies.crossval import SEED, score_run, train_once
-from lungseg_utils.images import load_arrays
+from studies.provenance import begin, finish
+from studies.crossval import SEED, arrays_of, score_run, train_once
 from lungseg_utils.recipes import DRAWINGS, Recipe
 from lungseg_utils.scores import spread
 from lungseg_utils.splits import make_folds
 
-FILE = FOLDER / "curve.json"
 COUNTS = (5, 10, 25, 50, 110)
 FOLDS = (1,)  # whose test images score
 STARTS = ("random", "drawings")
@@ -46,7 +45,8 @@ def first_cases(cases: Sequence[Case], ids: Sequence[str], count: int, seed: int
 def measure_curve(
     data: Path,
     home: Path,
-    path: Path = FILE,
+    start: str,
+    measured: Path = FOLDER,
     recipe: Recipe = SHORT,
     counts: Sequence[int] = COUNTS,
     folds: Sequence[int] = FOLDS,
@@ -56,8 +56,9 @@ def measure_curve(
     Args:
         data: folder of the real X-rays.
         home: folder for runs and cached arrays.
-        path: of the JSON file that is written.
-        recipe: of every training; only its `start` is changed.
+        start: of every training, from `STARTS`.
+        measured: folder for `curve-START.json`.
+        recipe: of every training, but for its `start`.
         counts: numbers of training images; more than there are means all.
         folds: whose training and validation images train, and whose test images score; from 1.
 
@@ -67,32 +68,27 @@ def measure_curve(
     Raises:
         DatasetError: the folder is not a data set.
     """
-    cases = find_cases(data)
-    arrays = load_arrays(cases, recipe.image_size, home / "cache")
-    rows = []
+    cases, recipe = find_cases(data), dataclasses.replace(recipe, start=start)
+    arrays = arrays_of(cases, recipe.image_size, home)
+    noted, rows, runs = begin(f"curve-{start}", data, SEED), [], []
     for fold in folds:
         split = make_folds(cases, SEED)[fold - 1]
-        pool = split["train"] + split["val"]
         for count in counts:
-            ids = first_cases(cases, pool, count)
-            repeated = (ids * -(-len(pool) // len(ids)))[: len(pool)]  # the same number of steps for each count
-            for start in STARTS:
-                each = dataclasses.replace(recipe, start=start)
-                parts = {"train": repeated, "val": ids[: recipe.batch_size]}  # the loss on these chooses nothing
-                run = train_once(each, arrays, parts, home / "runs" / "curve")
-                scored = score_run(run, cases, arrays, split["test"], "last.keras")
-                value = spread([row for row in scored if row["lung"] == "both"], "dice")
-                rows.append({"fold": fold, "start": start, "images": len(ids), "dice": value})
-                print(f"fold {fold}, {len(ids):3} X-rays, {start:8} start: {value['mean']:.4f}", flush=True)
-    made = read_json(run / "made.json")
-    write_json(
-        {
-            "data": set_folder(data).name,
-            "recipe": dataclasses.asdict(recipe),
-            "seed": SEED,
-            "made": {name: made[name] for name in ("commits", "versions", "finished")},
-            "rows": rows,
-        },
-        path,
-    )
+            parts = choose(cases, split, count, recipe.batch_size)
+            runs.append(train_once(recipe, arrays, parts, home))
+            scored = score_run(runs[-1], cases, arrays, split["test"], "last.keras")
+            value = spread([row for row in scored if row["lung"] == "both"], "dice")
+            rows.append({"fold": fold, "start": start, "images": len(set(parts["train"])), "dice": value})
+            print(f"fold {fold}, {rows[-1]['images']:3} X-rays, {start} start: {value['mean']:.4f}", flush=True)
+    about = {"data": set_folder(data).name, "recipe": dataclasses.asdict(recipe), "seed": SEED}
+    path = measured / f"curve-{start}.json"
+    write_json({**about, "rows": rows, "provenance": finish(noted, data, runs)}, path)
     return read_json(path)
+
+
+def choose(cases: Sequence[Case], split: dict[str, list[str]], count: int, batch_size: int) -> dict[str, list[str]]:
+    """Some of a fold's training and validation images, repeated: each count trains for the same number of steps."""
+    pool = split["train"] + split["val"]
+    ids = first_cases(cases, pool, count)
+    repeated = (ids * -(-len(pool) // len(ids)))[: len(pool)]
+    return {"train": repeated, "val": ids[:batch_size]}  # the loss on these chooses nothing

@@ -12,11 +12,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils import scores
 from lungseg_utils.cases import Case
-from lungseg_utils.prediction import evaluate
 from lungseg_utils.images import load_arrays, read_grey, read_masks, resize_image, resize_masks
-from lungseg_utils.prediction import predict_probabilities, to_masks
+from lungseg_utils.prediction import evaluate, predict_probabilities, to_masks
+from lungseg_utils.scores import LUNGS, dice, spread, summarise
 from lungseg_utils.inference.stress import BREAKS_MEAN, BREAKS_P5, CHANGES
 
 STRESS_SIZE = 512  # px, at which pictures are changed on purpose
@@ -27,13 +26,18 @@ def is_development(case: Case) -> bool:
     return int(hashlib.sha256(case.patient.encode()).hexdigest(), 16) % 3 == 0
 
 
-def summarise(rows: Sequence[dict]) -> dict:
-    """Scores of some X-rays: `scores.summarise`, with the fifth percentile `p5` of the Dice coefficient added."""
-    summary = scores.summarise(rows)
-    for lung, measures in summary.items():
-        values = [row["dice"] for row in rows if row["lung"] == lung]
-        measures["dice"]["p5"] = float(np.percentile(values, 5))
-    return summary
+def score_groups(model: keras.Model, cases: Sequence[Case], cache: Path) -> tuple[dict, list[dict]]:
+    """Score a model on a data set: `summarise` of all X-rays and of groups of them, and the rows of `score_case`."""
+    rows = evaluate(model, cases, load_arrays(list(cases), model.input_shape[1], cache).images)
+    development = {case.id for case in cases if is_development(case)}
+    groups = {
+        "all": rows,
+        "development": [row for row in rows if row["id"] in development],
+        "held out": [row for row in rows if row["id"] not in development],
+        "without a finding": [row for row in rows if row["finding"] == 0],
+        "with a finding": [row for row in rows if row["finding"] == 1],
+    }
+    return {name: summarise(group) for name, group in groups.items() if group}, rows
 
 
 def score_cases(model: keras.Model, cases: Sequence[Case], cache: Path) -> dict:
@@ -47,43 +51,30 @@ def score_cases(model: keras.Model, cases: Sequence[Case], cache: Path) -> dict:
     Returns:
         `groups` of `summarise`, `worst` as pairs of ID and Dice coefficient, `stress` by name of the change.
     """
-    rows = evaluate(model, cases, load_arrays(cases, model.input_shape[1], cache).images)
-    development = {case.id for case in cases if is_development(case)}
-    groups = {
-        "all": rows,
-        "development": [row for row in rows if row["id"] in development],
-        "held out": [row for row in rows if row["id"] not in development],
-        "without a finding": [row for row in rows if row["finding"] == 0],
-        "with a finding": [row for row in rows if row["finding"] == 1],
-    }
+    groups, rows = score_groups(model, cases, cache)
     both = sorted((row for row in rows if row["lung"] == "both"), key=lambda row: row["dice"])
     return {
-        "groups": {name: summarise(group) for name, group in groups.items() if group},
+        "groups": groups,
         "worst": [[row["id"], row["dice"]] for row in both[:5]],
         "stress": score_changes(model, cases),
     }
 
 
+def merged_dice(true: np.ndarray, probabilities: np.ndarray) -> float:
+    """Dice coefficient of both lungs merged, at the size of the true masks (height, width, 2)."""
+    return dice(true.max(axis=-1), to_masks(probabilities, *true.shape[:2]).max(axis=-1))
+
+
 def score_changes(model: keras.Model, cases: Sequence[Case]) -> dict[str, dict[str, float]]:
-    """Dice coefficient of both lungs on X-rays of 512 px, changed in each way of `stress.CHANGES`."""
-    values = {name: [] for name in CHANGES}
+    """`spread` of the Dice coefficient of both lungs on X-rays of 512 px, changed in each way of `stress.CHANGES`."""
+    rows = {name: [] for name in CHANGES}
     for case in tqdm(cases, "changing X-rays on purpose", leave=False):
         image, masks = resize_image(read_grey(case.image), STRESS_SIZE), resize_masks(read_masks(case), STRESS_SIZE)
         changed = [change(image, masks) for change in CHANGES.values()]
         seen = np.stack([resize_image(picture, model.input_shape[1]) for picture, _ in changed])
         for name, (_, true), answer in zip(CHANGES, changed, predict_probabilities(model, seen)):
-            predicted = to_masks(answer, *true.shape[:2])
-            values[name].append(scores.dice(true.max(axis=-1), predicted.max(axis=-1)))
-    return {name: {"n": len(some), **_spread(some)} for name, some in values.items()}
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {
-        "mean": float(np.mean(values)),
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-        "p5": float(np.percentile(values, 5)),
-        "worst": min(values),
-    }
+            rows[name].append({"patient": case.patient, "dice": merged_dice(true, answer)})
+    return {name: spread(some, "dice") for name, some in rows.items()}
 
 
 # --- the card ---
@@ -92,8 +83,8 @@ TEMPLATE = """\
 # Model card: {model[file]}
 
 A U-Net that outlines both lungs on a frontal chest X-ray. It was trained on drawings made by code, and on nothing else:
-no real X-ray trained it or chose its weights. `lungseg_utils.prediction.load_pretrained()` loads it. This card was written by
-`python -m studies pretrain` from the figures in `scores.json`.
+no real X-ray trained it or chose its weights. `lungseg_utils.prediction.load_pretrained()` loads it. This card was
+written by `python -m studies pretrain` from the figures in `scores.json`.
 
 **Not for clinical use.** It is course material, not a medical device. Nothing that it produces may be used for a
 diagnosis or for any decision about a patient.
@@ -212,8 +203,8 @@ def _row(name: str, measures: dict) -> str:
 def _score_section(title: str, scored: dict, names: Sequence[str]) -> str:
     groups = scored["groups"]
     rows = [_row(name, groups[name]["both"]) for name in names if name in groups]
-    rows += [_row(f"all, {lung} lung", groups["all"][lung]) for lung in scores.LUNGS[:2]]
-    worst = ", ".join(f"{name} ({dice:.3f})" for name, dice in scored["worst"])
+    rows += [_row(f"all, {lung} lung", groups["all"][lung]) for lung in LUNGS[:2]]
+    worst = ", ".join(f"{name} ({value:.3f})" for name, value in scored["worst"])
     return f"### {title}\n\n{GROUPS_HEAD}{''.join(rows)}\nThe worst, with their Dice coefficient: {worst}.\n"
 
 

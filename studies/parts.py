@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils.cases import Case, find_cases, set_folder
-from lungseg_utils.prediction import evaluate
-from lungseg_utils.images import load_arrays
-from studies.model_card import is_development, summarise
+from lungseg_utils.images import read_masks
+from studies.model_card import is_development, merged_dice
 from lungseg_utils.drawing import PARTS, PHANTOM_VERSION
-from lungseg_utils.prediction import load_model
+from lungseg_utils.prediction import load_model, predict_probabilities
 from lungseg_utils.files import read_json, write_json
 from lungseg_utils.kept import FOLDER
-from studies.pretraining import Plan, run_folder, train_on_drawings
+from studies.pretraining import Plan, train_on_drawings
+from studies.provenance import RUNS, begin, finish
 from lungseg_utils.recipes import LAPTOP
+from lungseg_utils.scores import spread
+from studies.crossval import arrays_of
 
-FILE = FOLDER / "parts.json"
-
-# 800 training drawings in batches of 8, four times over: 400 steps for each row, whatever is left out.
+# 400 training drawings in batches of 8, eight times over: 400 steps for each row, whatever is left out.
 SHORT = Plan(
-    recipe=dataclasses.replace(LAPTOP, name="parts", epochs=4, patience=None),
-    drawings=840,
+    recipe=dataclasses.replace(LAPTOP, name="parts", epochs=8, patience=None),
+    drawings=440,
     validated=40,
     rough=0.0,
     seed=1,
@@ -49,55 +49,50 @@ def make_rows(plan: Plan = SHORT) -> list[Row]:
     return rows + [Row(f"without {part}", plan, (part,)) for part in PARTS]
 
 
-def measure_parts(rows: Sequence[Row], home: Path, data: Path, path: Path = FILE) -> dict:
-    """Train and score each row that is not in the file yet; an interrupted run goes on with the next row.
+def measure_parts(rows: Sequence[Row], home: Path, data: Path, measured: Path = FOLDER) -> dict:
+    """Train and score each row; an interrupted run does not train again what it had finished.
 
     Args:
         rows: from `make_rows`.
         home: folder for runs and cached arrays.
         data: folder of real X-rays.
-        path: of the JSON file. It is made anew when the drawing, the plan or the data set has changed.
+        measured: folder for `parts.json`.
 
     Returns:
-        Content of the file: `rows` with `name`, `seconds`, and Dice coefficients of both lungs merged, at the file's
-        own size, on the `development` third (see `model_card.is_development`), `held out` and `all` X-rays.
+        Content of the file: `rows` with `name`, `training` (its run folder), and the `spread` of the Dice coefficients
+        of both lungs merged, at the file's own size, on the `development` third (see `model_card.is_development`),
+        `held out` and `all` X-rays.
 
     Raises:
         DatasetError: the real X-rays are not a data set.
     """
-    cases = find_cases(data)
-    about = {
-        "phantom_version": PHANTOM_VERSION,
-        "data": set_folder(data).name,
-        "plan": dataclasses.asdict(rows[0].plan),
-    }
-    table = read_json(path) if path.exists() else {}
-    if {name: table.get(name) for name in about} != about:
-        table = {**about, "rows": []}
-    done = {row["name"] for row in table["rows"]}
+    cases, noted = find_cases(data), begin("parts", data, rows[0].plan.seed)
+    images = arrays_of(cases, rows[0].plan.recipe.image_size, home).images
+    masks = [read_masks(case) for case in cases]
+    table = {"phantom_version": PHANTOM_VERSION, "data": set_folder(data).name, "rows": []}
+    table["plan"] = dataclasses.asdict(rows[0].plan)
     for row in rows:
-        if row.name not in done:
-            table["rows"].append(_measure(row, home, cases))
-            write_json(table, path)
-            print(format_rows(table["rows"][-1:]), flush=True)
-    return read_json(path)
+        print(f"{row.name}:", flush=True)
+        run = train_on_drawings(row.plan, home, row.without)
+        # the last weights, not the best ones: each row is to have the same number of steps
+        answers = predict_probabilities(load_model(run / "last.keras"), images)
+        scored = [{"patient": case.patient, "dice": merged_dice(*pair)} for case, *pair in zip(cases, masks, answers)]
+        about = {"name": row.name, "without": list(row.without), "training": run.name}
+        table["rows"].append(about | _by_group(cases, scored))
+        print(format_rows(table["rows"][-1:]), flush=True)
+    table["provenance"] = finish(noted, data, [home / RUNS / row["training"] for row in table["rows"]])
+    write_json(table, measured / "parts.json")
+    return read_json(measured / "parts.json")
 
 
-def _measure(row: Row, home: Path, cases: Sequence[Case]) -> dict:
-    print(f"{row.name}:", flush=True)
-    folder = run_folder(row.plan, home / "runs", row.without)
-    made = train_on_drawings(row.plan, folder, row.without)
-    # the last weights, not the best ones: each row is to have the same number of steps
-    model = load_model(folder / "last.keras")
-    scored = evaluate(model, cases, load_arrays(cases, row.plan.recipe.image_size, home / "cache").images)
-    development = {case.id for case in cases if is_development(case)}
+def _by_group(cases: Sequence[Case], scored: Sequence[dict]) -> dict:
+    seen = [is_development(case) for case in cases]
     groups = {
-        "development": [score for score in scored if score["id"] in development],
-        "held out": [score for score in scored if score["id"] not in development],
-        "all": scored,
+        "development": [row for row, was_seen in zip(scored, seen) if was_seen],
+        "held out": [row for row, was_seen in zip(scored, seen) if not was_seen],
+        "all": list(scored),
     }
-    dice = {name: summarise(group)["both"]["dice"] for name, group in groups.items() if group}
-    return {"name": row.name, "without": list(row.without), "seconds": made["seconds"], **dice}
+    return {name: spread(group, "dice") for name, group in groups.items() if group}
 
 
 def format_rows(rows: Sequence[dict]) -> str:

@@ -8,7 +8,6 @@ import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up
 import dataclasses
 import datetime
 import hashlib
-import json
 import os
 import zipfile
 from collections.abc import Collection
@@ -20,16 +19,20 @@ import numpy as np
 from lungseg_utils.cases import find_cases, set_folder
 from lungseg_utils.drawing.arrays import draw_arrays
 from studies.model_card import score_cases, write_card
-from studies.provenance import code_version, start_clock, stop_clock
+from studies import keys
+from studies.provenance import begin, claim_folder, code_version, finish, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
 from lungseg_utils.files import read_json, write_json
 from lungseg_utils.prediction import load_model
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
-from lungseg_utils.training import is_finished, model_for, read_log, train
+from lungseg_utils.training import model_for, read_log, train
 
 PRETRAINED = SHIPPED_WEIGHTS.parent
 MODEL, SCORES, CARD = SHIPPED_WEIGHTS.name, "scores.json", "MODEL_CARD.md"
 LARGEST = 8_000_000  # bytes of the model file
+DRAWN_TRAINING = dataclasses.replace(
+    keys.TRAINING, roots=("lungseg_utils.training:train", "lungseg_utils.drawing.arrays:draw_arrays")
+)
 HELD_OUT_SEED = 7  # of the drawn data set that scores the model
 
 
@@ -60,35 +63,26 @@ SHIPPED = Plan(recipe=DRAWINGS, drawings=6000, validated=300, rough=0.3, seed=42
 # --- training ---
 
 
-def run_folder(plan: Plan, runs: Path, without: Collection[str] = ()) -> Path:
-    """Folder for training one plan with this version of the drawing: another plan gets another folder."""
-    choices = [dataclasses.asdict(plan), PHANTOM_VERSION, sorted(without)]
-    name = hashlib.sha256(json.dumps(choices).encode()).hexdigest()[:8]
-    return Path(runs) / f"{plan.recipe.name}-{name}"
-
-
-def train_on_drawings(plan: Plan, folder: Path, without: Collection[str] = ()) -> dict:
-    """Draw, and train into a run folder; an interrupted run goes on after its last whole epoch.
+def train_on_drawings(plan: Plan, home: Path, without: Collection[str] = ()) -> Path:
+    """Draw, and train into a run folder named after all that this depends on; an interrupted run goes on.
 
     Args:
         plan: all choices.
-        folder: from `run_folder`; nothing that was trained there is trained again.
+        home: folder for runs; what is finished there is not trained again.
         without: parts of the drawing to leave out, names from `phantom.PARTS`.
 
     Returns:
-        How it was made: `seconds` of drawing and training, `commits` of the code, `versions` of the
-        libraries, and the day when it was `finished`.
+        The run folder. Its `made.json` says how long drawing and training took, and with which code and libraries.
     """
+    drawn = {"drawing": PHANTOM_VERSION, "plan": dataclasses.asdict(plan), "without": sorted(without)}
+    folder = claim_folder(home, plan.recipe, keys.code_key(DRAWN_TRAINING), **drawn)
     made = start_clock(folder)
-    if "finished" in made:
-        print(f"Trained on {made['finished']}; to train again, delete {folder}.", flush=True)
-        return made
-    if not is_finished(plan.recipe, read_log(folder / "log.csv")):
+    if "finished" not in made:
         arrays = draw_arrays(plan.drawings, plan.recipe.image_size, plan.seed, plan.rough, without)
         split = {"train": arrays.ids[: -plan.validated], "val": arrays.ids[-plan.validated :]}
         train(plan.recipe, arrays, split, folder, seed=plan.seed)
-    stop_clock(made, folder)
-    return made
+        stop_clock(made, folder)
+    return folder
 
 
 def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
@@ -135,9 +129,9 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
         DatasetError: the real X-rays are not a data set; nothing is trained then.
         RuntimeError: the model file is too large.
     """
-    real = find_cases(data) if data else []
-    folder = run_folder(plan, home / "runs")
-    made = train_on_drawings(plan, folder)
+    real, noted = find_cases(data) if data else [], begin("pretrain", data, plan.seed)
+    folder = train_on_drawings(plan, home)
+    made = read_json(folder / "made.json")
     model, path = load_model(folder / "best.keras"), target / MODEL
     save_small(model, plan, path)
     model = load_model(path)  # what is scored is what is shipped
@@ -164,6 +158,7 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
     }
     if real:
         result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home / "cache")}
+    result["provenance"] = finish(noted, data, [folder])
     write_json(result, target / SCORES)
     (target / CARD).write_text(write_card(read_json(target / SCORES)), encoding="utf-8", newline="\n")
     return target / CARD

@@ -4,24 +4,23 @@ The figures of the real X-rays stand in ``real_ranges.json``: percentiles over a
 The tests hold the drawings to them. ``left`` and ``right`` are the viewer's, as in the masks' channels.
 """
 
-import json
-from datetime import date
 from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils.cases import Case, DatasetError
+from lungseg_utils.cases import Case, DatasetError, find_cases, set_folder
+from lungseg_utils.files import read_json, write_json
 from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
-from lungseg_utils.kept import FOLDER
+from lungseg_utils.kept import FOLDER, kept
+from studies.provenance import begin, finish
 
 SIZE = 256  # px: what is measured does not depend on how large the files are
 REACH = 1 / 32  # of the picture: what lies this near to the outline is compared across it; about as thick as a rib
 ROUND = 0.02  # of the picture: bends of the outline that are smaller than this count as uneven
 FINE, COARSE = 1 / 256, 5 / 256  # of the picture: the blurs that fine and coarse texture are measured against
 PERCENTILES = (5, 25, 50, 75, 95)
-RANGES = FOLDER / "real_ranges.json"
 SOURCE = (
     "Montgomery County chest X-ray set, U.S. National Library of Medicine, National Institutes of Health, Bethesda, "
     "MD, USA; doi 10.1109/TMI.2013.2290491 and 10.1109/TMI.2013.2284099"
@@ -82,11 +81,11 @@ def _sides(measures: dict[str, str]) -> dict[str, str]:
 
 ANATOMY = _sides(OF_A_LUNG) | OF_BOTH  # name -> what it is and its unit
 INTENSITY = _sides(CONTRAST) | SHADES  # name -> what it is and its unit
-MEASURES = ANATOMY | INTENSITY
+TRAITS = ANATOMY | INTENSITY
 SHARES = {*ANATOMY, "black", "white"}  # the others are shades of grey
 LEGEND = """inside: share of the real cases between percentiles 1 and 99 of the drawn ones
 *  percentiles 5 to 95 of the drawn do not contain those of the real   ** nor do percentiles 1 to 99 of the drawn
-left, right: the viewer's; what each measure is and its unit: studies.realism.MEASURES"""
+left, right: the viewer's; what each measure is and its unit: studies.realism.TRAITS"""
 
 
 def measure_case(image: np.ndarray, masks: np.ndarray) -> dict[str, float]:
@@ -97,7 +96,7 @@ def measure_case(image: np.ndarray, masks: np.ndarray) -> dict[str, float]:
         masks: (size, size, 2) uint8, {0, 1}; channel 0 is the lung on the viewer's left. Both in one piece.
 
     Returns:
-        Name -> value, for every name in ``MEASURES``, which says what each is and its unit. NaN where there is nothing
+        Name -> value, for every name in ``TRAITS``, which says what each is and its unit. NaN where there is nothing
         to measure, for example no gap between lungs that share no row.
 
     Raises:
@@ -112,7 +111,7 @@ def measure_case(image: np.ndarray, masks: np.ndarray) -> dict[str, float]:
         part = _shape(lung) | _contrast(image[:, ::step], lung, both[:, ::step])
         values |= {f"{name} {side}": value for name, value in part.items()}
     values |= _pair(lungs, values) | _shades(image, lungs)
-    return {name: float(values[name]) for name in MEASURES}
+    return {name: float(values[name]) for name in TRAITS}
 
 
 def _edges(flags: np.ndarray) -> tuple[int, int]:
@@ -232,9 +231,9 @@ def measure_cases(cases: list[Case], size: int = SIZE) -> list[dict[str, float]]
     return [measure_case(resize_image(read_grey(c.image), size), resize_masks(read_masks(c), size)) for c in bar]
 
 
-def summarise(rows: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Percentiles 5, 50 and 95 of each measure, to four decimals; NaNs are left out."""
-    return {name: np.nanpercentile([row[name] for row in rows], (5, 50, 95)).round(4).tolist() for name in MEASURES}
+def percentiles(rows: list[dict[str, float]]) -> dict[str, list[float]]:
+    """Percentiles 5, 50 and 95 of each trait, to four decimals; NaNs are left out."""
+    return {name: np.nanpercentile([row[name] for row in rows], (5, 50, 95)).round(4).tolist() for name in TRAITS}
 
 
 def mark(drawn: np.ndarray, real: list[float]) -> str:
@@ -258,7 +257,7 @@ def compare(drawn: list[dict[str, float]], real: list[dict[str, float]]) -> str:
     """A text table of both sets side by side, a line per measure; each row is one case's ``measure_case``."""
     title = "percentiles 5, 50, 95"
     lines = [f"{'':21} {f'{len(drawn)} drawn: {title}':>33} {f'{len(real)} real: {title}':>33}  inside"]
-    for (name, ours), theirs in zip(summarise(drawn).items(), summarise(real).values()):
+    for (name, ours), theirs in zip(percentiles(drawn).items(), percentiles(real).values()):
         values, others = (np.array([row[name] for row in rows]) for rows in (drawn, real))
         low, high = np.nanpercentile(values, (1, 99))
         inside = np.mean((low <= others) & (others <= high))
@@ -268,21 +267,30 @@ def compare(drawn: list[dict[str, float]], real: list[dict[str, float]]) -> str:
     return "\n".join([*lines, "", LEGEND])
 
 
-def save_ranges(path: Path, cases: list[Case], rows: list[dict[str, float]]) -> None:
-    """Write the summary of a set's measures with its source; nothing about a single case goes into the file."""
+def measure_ranges(data: Path, measured: Path = FOLDER) -> dict:
+    """Measure a set of real X-rays and keep percentiles of each trait; nothing about a single case goes into the file.
+
+    Args:
+        data: folder of the real X-rays.
+        measured: folder for `real_ranges.json`.
+
+    Returns:
+        Content of the file.
+    """
+    cases, noted = find_cases(data), begin("ranges", data)
     known = all(case.id.startswith("MCUCXR") for case in cases)
-    about = {
-        "source": SOURCE if known else cases[0].image.parent.parent.name,
+    result = {
+        "source": SOURCE if known else set_folder(data).name,
         "cases": len(cases),
         "size": f"each squashed to {SIZE} x {SIZE} px",
-        "measured": date.today().isoformat(),
         "percentiles": [5, 50, 95],
+        "measures": percentiles(measure_cases(cases)),
+        "provenance": finish(noted, data),
     }
-    text = ",\n".join(f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in summarise(rows).items())
-    head = json.dumps(about, indent=2).removesuffix("\n}")
-    path.write_text(f'{head},\n  "measures": {{\n{text}\n  }}\n}}\n', encoding="utf-8", newline="\n")
+    write_json(result, measured / "real_ranges.json")
+    return read_json(measured / "real_ranges.json")
 
 
 def real_ranges() -> dict[str, list[float]]:
-    """Percentiles 5, 50 and 95 of each measure over the real X-rays, from ``real_ranges.json``."""
-    return json.loads(RANGES.read_text(encoding="utf-8"))["measures"]
+    """Percentiles 5, 50 and 95 of each trait over the real X-rays, from ``real_ranges.json``."""
+    return kept("real_ranges.json")["measures"]

@@ -1,4 +1,4 @@
-"""What does a training step spend? Every pipeline beside the machine's own peak, in one run.
+"""What does training cost? Every pipeline beside the machine's own peak, in one run.
 
 `python -m studies speed` writes it to `lungseg_utils/kept/speed.json`. A convolution is a matrix product in disguise: a
 large matrix product shows the most that a machine can do, and so what is left to gain without computing less.
@@ -9,10 +9,8 @@ kept, and the best repeat is compared with the best peak: those that were distur
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import dataclasses
-import datetime
 import math
 import os
-import platform
 import re
 import sys
 import time
@@ -33,14 +31,12 @@ from lungseg_utils.drawing import draw_dataset
 from lungseg_utils.pipeline import make_dataset
 from lungseg_utils.files import read_json, write_json
 from lungseg_utils.kept import FOLDER
-from studies.provenance import code_version
+from studies.provenance import begin, finish, usable_cores
 from lungseg_utils.recipes import ARTICLE, BEST, LAPTOP, Recipe
 from lungseg_utils.training import compile_model, model_for
 from lungseg_utils.unet import BatchNormalization, multiply_adds
 
-FILE = FOLDER / "speed.json"
 DATA = "speed-phantom"  # folder of the drawn X-rays
-FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of a processor: what it multiplies with
 PRECISIONS = ("float32", "bfloat16")
 PATIENCE = 3.0  # seconds that one large matrix product may take
 
@@ -61,20 +57,14 @@ PIPELINES = (
     Pipeline("laptop, bfloat16", LAPTOP, precision="mixed_bfloat16"),
     Pipeline("best", BEST),
     Pipeline("article, our pipeline", ARTICLE),
-    Pipeline("article, our pipeline, without oneDNN", ARTICLE, onednn=False),
     Pipeline("article, as written", ARTICLE, as_written=True),
     Pipeline("article, as written, without oneDNN", ARTICLE, as_written=True, onednn=False),
 )
 
 
-def usable_cores() -> int:
-    """Count the logical processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """How much is measured; another plan than `FULL` is for tests."""
+class Extent:
+    """How much is measured; another extent than `FULL` is for tests."""
 
     pipelines: tuple[Pipeline, ...] = PIPELINES  # all are compared with the fastest of those as written
     small: Recipe = LAPTOP  # whose costs are looked into
@@ -87,22 +77,10 @@ class Plan:
     cores: tuple[int, ...] = (*(n for n in (1, 2, 4, 8, 16, 32, 64) if n < usable_cores()), usable_cores())
 
 
-FULL = Plan()
+FULL = Extent()
 
 
 # --- the machine ---
-
-
-def processor() -> dict:
-    """Name of the processor, its usable `cores`, and which `features` it has; None where that is not known."""
-    path = Path("/proc/cpuinfo")  # Linux only
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    name, flags = (re.search(rf"^{key}\s*:\s*(.+)$", text, re.MULTILINE) for key in ("model name", "flags"))
-    return {
-        "name": name[1].strip() if name else platform.processor() or platform.machine(),
-        "cores": usable_cores(),
-        "features": [feature for feature in FEATURES if feature in flags[1].split()] if flags else None,
-    }
 
 
 def best_seconds(work: Callable, seconds: float) -> float:
@@ -231,13 +209,13 @@ def drawn_batches(recipe: Recipe, home: Path, count: int = FULL.drawn, training:
     return make_dataset(drawn.images[chosen], drawn.masks[chosen], recipe, training)
 
 
-def measure_pipeline(pipeline: Pipeline, home: Path, plan: Plan = FULL) -> dict:
+def measure_pipeline(pipeline: Pipeline, home: Path, extent: Extent = FULL) -> dict:
     """Train for a while and take the time; in a process of its own, so that the memory is this pipeline's.
 
     Args:
         pipeline: what is measured.
         home: folder that holds the drawn X-rays and cached arrays.
-        plan: how long.
+        extent: how long.
 
     Returns:
         `images_per_second`, the best of `repeats`; `multiply_adds` of one image, forward; `gflops` per second, where
@@ -251,7 +229,7 @@ def measure_pipeline(pipeline: Pipeline, home: Path, plan: Plan = FULL) -> dict:
     model = build(recipe, keras_normalization=pipeline.as_written)
     fit(model, batches, 1)
     first = time.perf_counter() - start
-    rates = [recipe.batch_size / seconds for seconds in time_steps(model, batches, plan.seconds, repeats=3)]
+    rates = [recipe.batch_size / seconds for seconds in time_steps(model, batches, extent.seconds, repeats=3)]
     cost = sum(multiply_adds(model).values())
     return {
         "precision": pipeline.precision,
@@ -261,11 +239,11 @@ def measure_pipeline(pipeline: Pipeline, home: Path, plan: Plan = FULL) -> dict:
         "gflops": max(rates) * 3 * 2 * cost / 1e9,
         "memory_gb": peak_memory(),
         "seconds_to_first_step": first,
-        "peak": measure_peak(plan.side),
+        "peak": measure_peak(extent.side),
     }
 
 
-# --- how the cost grows, and what is in a step ---
+# --- how the cost grows ---
 
 
 def training_ms(model: keras.Model, recipe: Recipe, home: Path, seconds: float) -> float:
@@ -275,97 +253,42 @@ def training_ms(model: keras.Model, recipe: Recipe, home: Path, seconds: float) 
     return 1000 * min(time_steps(model, batches, seconds / 2, repeats=2)) / recipe.batch_size
 
 
-def measure_sizes(home: Path, plan: Plan = FULL) -> list[dict]:
+def measure_sizes(home: Path, extent: Extent = FULL) -> list[dict]:
     """Milliseconds per image of the small net at each image size."""
-    recipes = [dataclasses.replace(plan.small, image_size=size) for size in plan.sizes]
-    return [{"px": one.image_size, "ms": training_ms(build(one), one, home, plan.short)} for one in recipes]
+    recipes = [dataclasses.replace(extent.small, image_size=size) for size in extent.sizes]
+    return [{"px": one.image_size, "ms": training_ms(build(one), one, home, extent.short)} for one in recipes]
 
 
-def measure_counts(home: Path, plan: Plan = FULL) -> list[dict]:
+def measure_counts(home: Path, extent: Extent = FULL) -> list[dict]:
     """Seconds of an epoch of the small net with each number of images, the median."""
-    model, rows = build(plan.small), []
-    for count in plan.counts:
-        batches, steps = drawn_batches(plan.small, home, count), count // plan.small.batch_size
+    model, rows = build(extent.small), []
+    for count in extent.counts:
+        batches, steps = drawn_batches(extent.small, home, count), count // extent.small.batch_size
         second = fit(model, batches, steps, 2)[1]  # the very first traces
-        epochs = max(2, math.ceil(plan.short / second))
+        epochs = max(2, math.ceil(extent.short / second))
         rows.append({"images": count, "seconds": float(np.median(fit(model, batches, steps, epochs)))})
     return rows
 
 
-def measure_cores(cores: int, home: Path, plan: Plan = FULL) -> dict:
+def measure_cores(cores: int, home: Path, extent: Extent = FULL) -> dict:
     """Milliseconds per image of the small net on so many logical processors; only in a process of its own."""
     if hasattr(os, "sched_setaffinity"):  # Linux: the input pipeline keeps to them too
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     tf.config.threading.set_intra_op_parallelism_threads(cores)
     tf.config.threading.set_inter_op_parallelism_threads(cores)
-    return {"cores": cores, "ms": training_ms(build(plan.small), plan.small, home, plan.short)}
-
-
-def count_traces(model: keras.Model, recipe: Recipe, home: Path) -> int:
-    """Count how often the training step of a new model is traced in two epochs with validation.
-
-    Once is enough: `compile_model` makes the variables of the optimizer and of the metrics before the first step. What
-    is only made during a trace has to be traced again.
-    """
-    traces, train_step = [], model.train_step
-
-    def counted(data):
-        traces.append(1)  # Python comes by only while the step is traced, not when it is computed
-        return train_step(data)
-
-    model.train_step = counted
-    validation = drawn_batches(recipe, home, recipe.batch_size + 1, training=False)  # its last batch is short
-    fit(model, drawn_batches(recipe, home), 2, epochs=2, validation=validation)
-    return len(traces)
-
-
-def measure_step(home: Path, plan: Plan = FULL) -> dict:
-    """What a step of the small net is made of.
-
-    Returns:
-        `ms` per image: of the input pipeline alone, with augmentation and without; of the net on a batch in memory,
-        forward, and forward and backward; of whole training steps, with our batch normalisation and with Keras'. And
-        `traces`, see `count_traces`.
-    """
-    recipe, model = plan.small, build(plan.small)
-    traces = count_traces(model, recipe, home)
-    batches = iter(drawn_batches(recipe, home))
-    plain_batches = iter(drawn_batches(dataclasses.replace(recipe, augment=False), home))
-    images, masks = next(batches)
-
-    @tf.function
-    def forward():
-        return tf.reduce_mean(model.loss(masks, model(images, training=True)))
-
-    @tf.function
-    def backward():
-        with tf.GradientTape() as tape:
-            loss = forward()
-        return tape.gradient(loss, model.trainable_variables)
-
-    works = {
-        "input": lambda: next(batches),
-        "input, not augmented": lambda: next(plain_batches),
-        "forward": forward,
-        "forward and backward": backward,
-    }
-    spent = {name: 1000 * best_seconds(work, plan.short) / recipe.batch_size for name, work in works.items()}
-    spent["training"] = training_ms(model, recipe, home, plan.short)
-    plain = build(recipe, keras_normalization=True)
-    spent["training, Keras' normalisation"] = training_ms(plain, recipe, home, plan.short)
-    return {"ms": spent, "traces": traces}
+    return {"cores": cores, "ms": training_ms(build(extent.small), extent.small, home, extent.short)}
 
 
 # --- all of it ---
 
 
-def measure_speed(home: Path, path: Path = FILE, plan: Plan = FULL) -> dict:
+def measure_speed(home: Path, measured: Path = FOLDER, extent: Extent = FULL) -> dict:
     """Measure everything, one after the other, and write it down: about a quarter of an hour on two cores.
 
     Args:
         home: folder for the drawn X-rays and cached arrays.
-        path: of the JSON file.
-        plan: how much is measured.
+        measured: folder for `speed.json`.
+        extent: how much is measured.
 
     Returns:
         Content of the file. Of each pipeline, `share` compares with the best matrix product of its precision in the
@@ -375,39 +298,35 @@ def measure_speed(home: Path, path: Path = FILE, plan: Plan = FULL) -> dict:
     Raises:
         RuntimeError: a process ended abruptly, most likely for want of memory.
     """
-    draw_dataset(home / DATA, count=plan.drawn)
-    peaks, pipelines = [_apart("matrix products", measure_peak, plan.side)], {}
-    for pipeline in plan.pipelines:
-        measured = pipelines[pipeline.name] = _apart(
-            pipeline.name, measure_pipeline, pipeline, home, plan, onednn=pipeline.onednn
-        )
-        peaks.append(measured.pop("peak"))
-        print(f"    {measured['images_per_second']:.2f} images per second", flush=True)
+    noted = begin("speed", None)
+    draw_dataset(home / DATA, count=extent.drawn)
+    peaks, pipelines = [_apart("matrix products", measure_peak, extent.side)], {}
+    for ours in extent.pipelines:
+        one = pipelines[ours.name] = _apart(ours.name, measure_pipeline, ours, home, extent, onednn=ours.onednn)
+        peaks.append(one.pop("peak"))
+        print(f"    {one['images_per_second']:.2f} images per second", flush=True)
     growth = {
-        "size": _apart("image sizes", measure_sizes, home, plan),
-        "cores": [_apart(f"cores: {cores}", measure_cores, cores, home, plan) for cores in plan.cores],
-        "count": _apart("numbers of images", measure_counts, home, plan),
+        "size": _apart("image sizes", measure_sizes, home, extent),
+        "cores": [_apart(f"cores: {cores}", measure_cores, cores, home, extent) for cores in extent.cores],
+        "count": _apart("numbers of images", measure_counts, home, extent),
     }
-    step = _apart("what is in a step", measure_step, home, plan)
-    peaks.append(_apart("matrix products", measure_peak, plan.side))
+    peaks.append(_apart("matrix products", measure_peak, extent.side))
     peak = {precision: [one[precision] for one in peaks] for precision in PRECISIONS}
-    article = max(pipelines[one.name]["images_per_second"] for one in plan.pipelines if one.as_written)
-    for measured in pipelines.values():
-        measured["share"] = measured["gflops"] / max(peak[measured["precision"].removeprefix("mixed_")])
-        measured["times"] = measured["images_per_second"] / article
-    versions = {"TensorFlow": tf.__version__, "Keras": keras.__version__, "NumPy": np.__version__}
+    article = max(pipelines[one.name]["images_per_second"] for one in extent.pipelines if one.as_written)
+    for one in pipelines.values():
+        one["share"] = one["gflops"] / max(peak[one["precision"].removeprefix("mixed_")])
+        one["times"] = one["images_per_second"] / article
+    about = finish(noted, None)
     result = {
-        "date": datetime.date.today().isoformat(),
-        "code": code_version(),
-        "versions": {**versions, "OpenCV": cv2.__version__, "Python": platform.python_version()},
-        "processor": processor(),
+        "date": about["finished"][:10],
+        **{name: about[name] for name in ("versions", "processor")},
         "peak": {**peak, "better": max(PRECISIONS, key=lambda precision: max(peak[precision]))},
         "pipelines": pipelines,
         "growth": growth,
-        "step": step,
+        "provenance": about,
     }
-    write_json(result, path)
-    return read_json(path)
+    write_json(result, measured / "speed.json")
+    return read_json(measured / "speed.json")
 
 
 def _apart(name: str, work: Callable, *inputs, onednn: bool = True):
@@ -422,7 +341,7 @@ def _apart(name: str, work: Callable, *inputs, onednn: bool = True):
 
 
 def format_speed(result: dict) -> str:
-    """The result as text: the machine, a line per pipeline, how the cost grows, and what is in a step."""
+    """The result as text: the machine, a line per pipeline, and how the cost grows."""
     chip, peak, growth = result["processor"], result["peak"], result["growth"]
     features = "features unknown" if chip["features"] is None else " ".join(chip["features"]) or "no AVX2"
     rates = ", ".join(f"{precision} {max(peak[precision]):.0f} GFLOP/s" for precision in PRECISIONS)
@@ -441,5 +360,4 @@ def format_speed(result: dict) -> str:
     lines += [f"  {row['px']:4} px         {row['ms']:9.2f} ms per image" for row in growth["size"]]
     lines += [f"  {row['cores']:4} cores      {row['ms']:9.2f} ms per image" for row in growth["cores"]]
     lines += [f"  {row['images']:4} images     {row['seconds']:9.2f} s per epoch" for row in growth["count"]]
-    lines += [f"  {name:32}{value:9.2f} ms per image" for name, value in result["step"]["ms"].items()]
-    return "\n".join([*lines, f"  {'traces of the training step':32}{result['step']['traces']:9}"])
+    return "\n".join(lines)

@@ -29,7 +29,7 @@ patient's right lung. IDs that end in _1 have a finding.
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Visit:
     """One case to draw; plain values that travel to another process."""
 
     id: str
@@ -39,7 +39,7 @@ class _Plan:
     earlier: tuple[str, ...]  # IDs of the same patient, latest first
 
 
-def _plan(count: int, seed: int) -> list[_Plan]:
+def _plan(count: int, seed: int) -> list[_Visit]:
     """Half of the cases have a finding, in random order; every 20th case is a patient who comes back."""
     rng = np.random.default_rng(seed)
     plans, visits = [], {}
@@ -50,12 +50,12 @@ def _plan(count: int, seed: int) -> list[_Plan]:
             patient = plans[rng.integers(len(plans))].seed
         earlier = visits.setdefault(patient, [])
         id = f"PHANTOM_{number:04d}_{int(finding)}"
-        plans.append(_Plan(id, patient, len(earlier), finding, tuple(reversed(earlier))))
+        plans.append(_Visit(id, patient, len(earlier), finding, tuple(reversed(earlier))))
         earlier.append(id)
     return plans
 
 
-def _draw_case(folder: Path, plan: _Plan, size: int) -> None:
+def _draw_case(folder: Path, plan: _Visit, size: int) -> None:
     """Draw one case and write its four files."""
     phantom, patient, reading = draw_visit(plan.seed, plan.visit, size, plan.finding)
     pictures = (phantom.image, phantom.masks[..., 0] * 255, phantom.masks[..., 1] * 255)
@@ -69,7 +69,7 @@ def _draw_case(folder: Path, plan: _Plan, size: int) -> None:
     (folder / "ClinicalReadings" / f"{plan.id}.txt").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _draw_cases(folder: Path, plans: list[_Plan], size: int, workers: int) -> None:
+def _draw_cases(folder: Path, plans: list[_Visit], size: int, workers: int) -> None:
     """Draw all cases. Whoever draws writes the files, so no pictures gather in memory."""
     with tqdm(total=len(plans), desc="drawing X-rays", unit="case", leave=False) as bar:
         if workers == 1:

@@ -65,7 +65,7 @@ def spoiled(value):
     [
         ("crossval-best.csv", "score"),
         ("crossval-best.csv", "groups"),
-        ("curve.json", "curve"),
+        ("curve-random.json", "curve"),
         ("choices.json", "choices"),
         ("speed.json", "speed"),
         ("parts.json", "parts"),

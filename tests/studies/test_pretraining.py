@@ -3,23 +3,26 @@
 import dataclasses
 import hashlib
 import json
+import os
 import subprocess
 import sys
-import tomllib
 import zipfile
-from fnmatch import fnmatch
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from shared import REPOSITORY, ellipse, write_set
+from shared import ellipse, write_set
 
-from lungseg_utils import scores, training
+from lungseg_utils import drawing, prediction, scores, training
 from lungseg_utils.cases import DatasetError, find_cases
 from lungseg_utils.drawing import arrays as drawings
+from lungseg_utils.files import read_json
 from lungseg_utils.images import load_arrays, resize_image
 from lungseg_utils.inference import stress
-from lungseg_utils.prediction import evaluate, load_model, predict_probabilities, to_masks
-from studies import model_card, parts, pretraining
+from lungseg_utils.kept import kept
+from lungseg_utils.prediction import evaluate, load_model, load_pretrained, predict_probabilities, to_masks
+from studies import model_card, parts, pretraining, provenance
+from studies.provenance import RUNS
 
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
 TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)
@@ -33,7 +36,7 @@ def test_no_patient_of_a_drawn_data_set_was_trained_on():
     trained = {drawings.patient_number(plan.seed, number) for number in range(plan.drawings)}
     assert len(trained) == plan.drawings
     for count, seed in ((240, 2022), (plan.held_out, pretraining.HELD_OUT_SEED), (1000, plan.seed)):
-        assert not trained & {case.seed for case in drawing.dataset._plan(count, seed)}
+        assert not trained & {visit.seed for visit in drawing.dataset._plan(count, seed)}
     assert min(trained) >= 2**32, "those of a drawn data set are below"
     other = {drawings.patient_number(parts.SHORT.seed, number) for number in range(plan.drawings)}
     assert not trained & other
@@ -142,7 +145,7 @@ def made(tmp_path_factory):
         patch.setattr(pretraining, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pretraining.pretrain(TINY, folder, folder / "target", data)
-    run = pretraining.run_folder(TINY, folder / "runs")
+    [run] = (folder / RUNS).iterdir()
     first = training.read_log(run / "log.csv")
     assert len(first) == 1 and not (folder / "target").exists()
     pretraining.pretrain(TINY, folder, folder / "target", data)
@@ -151,7 +154,7 @@ def made(tmp_path_factory):
 
 def test_an_interrupted_training_goes_on(made):
     folder, _, first = made
-    run = pretraining.run_folder(TINY, folder / "runs")
+    [run] = (folder / RUNS).iterdir()
     assert training.read_log(run / "log.csv")[:1] == first
     assert len(training.read_log(run / "log.csv")) == 2
     last = load_model(run / "last.keras")
@@ -161,13 +164,15 @@ def test_an_interrupted_training_goes_on(made):
 
 
 def test_the_clock_counts_interrupted_processes_up_to_their_last_epoch(tmp_path):
-    import os
-
+    begun = datetime(2026, 11, 28, 12, tzinfo=UTC)
     (tmp_path / "last.keras").write_bytes(b"")
-    os.utime(tmp_path / "last.keras", (1100, 1100))
-    (tmp_path / "made.json").write_text('{"seconds": 7, "commits": ["a"], "started": 1000}')
-    record = pretraining.start_clock(tmp_path)
-    assert record["seconds"] == 107 and record["commits"] == ["a", pretraining.code_version()]
+    os.utime(tmp_path / "last.keras", (begun.timestamp() + 100,) * 2)
+    made = {"seconds": 7, "commits": ["a"], "started": begun.isoformat()}
+    (tmp_path / "made.json").write_text(json.dumps(made))
+    record = provenance.start_clock(tmp_path)
+    assert record["seconds"] == 107 and record["commits"] == ["a", provenance.code_version()]
+    provenance.stop_clock(provenance.start_clock(tmp_path), tmp_path)
+    assert read_json(tmp_path / "made.json")["seconds"] < 1e9, "five digits are enough for what it took"
 
 
 def test_a_finished_training_is_only_scored_again(made, monkeypatch):
@@ -184,18 +189,23 @@ def test_a_finished_training_is_only_scored_again(made, monkeypatch):
     assert (target / "MODEL_CARD.md").exists()
 
 
-def test_another_version_of_the_drawing_is_trained_anew(monkeypatch, tmp_path):
-    before = pretraining.run_folder(TINY, tmp_path)
-    assert pretraining.run_folder(TINY, tmp_path, ["bones"]) != before
-    assert pretraining.run_folder(dataclasses.replace(TINY, rough=0.1), tmp_path) != before
+def test_another_drawing_is_trained_anew(monkeypatch, tmp_path):
+    monkeypatch.setattr(pretraining, "draw_arrays", lambda *arguments: drawings.Arrays([], None, None))
+    monkeypatch.setattr(pretraining, "train", lambda *arguments, **more: None)
+    first = pretraining.train_on_drawings(TINY, tmp_path)
+    others = [
+        pretraining.train_on_drawings(TINY, tmp_path, ["bones"]),
+        pretraining.train_on_drawings(dataclasses.replace(TINY, rough=0.1), tmp_path),
+    ]
     monkeypatch.setattr(pretraining, "PHANTOM_VERSION", 0)
-    assert pretraining.run_folder(TINY, tmp_path) != before
+    others.append(pretraining.train_on_drawings(TINY, tmp_path))
+    assert len({first, *others}) == 4
 
 
 def test_the_file_holds_the_best_weights_and_nothing_else(made):
     folder, target, _ = made
     model = load_model(target / "lungs.keras")
-    best = load_model(pretraining.run_folder(TINY, folder / "runs") / "best.keras")
+    best = load_model(next((folder / RUNS).iterdir()) / "best.keras")
     for mine, theirs in zip(model.get_weights(), best.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2**-11, atol=1e-7)
     assert not model.compiled, "neither optimizer nor loss"
@@ -236,7 +246,7 @@ def test_real_xrays_that_are_not_there_stop_it_before_the_training(tmp_path):
 
 @pytest.mark.parametrize("content", [None, b"version https://git-lfs.github.com/spec/v1"])
 def test_an_installation_without_the_model_says_so(content, monkeypatch, tmp_path):
-    monkeypatch.setattr(pretraining, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(prediction, "SHIPPED_WEIGHTS", tmp_path / "lungs.keras")
     if content:
         (tmp_path / "lungs.keras").write_bytes(content)
     with pytest.raises(DatasetError, match=f"lungs.keras is {'damaged' if content else 'missing'}.*pretrain"):
@@ -255,39 +265,28 @@ def test_the_table_leaves_out_one_part_at_a_time():
     assert steps == {400} and {row.plan.recipe.batch_size for row in rows} == {8}
 
 
-def test_an_interrupted_table_goes_on_with_the_next_row(made, monkeypatch, tmp_path):
-    folder, file, trained = made[0], tmp_path / "parts.json", []
+def test_an_interrupted_table_does_not_train_again(made, monkeypatch, tmp_path):
     plan = dataclasses.replace(TINY, recipe=dataclasses.replace(RECIPE, epochs=1), rough=0.0)
     rows = [parts.Row("all parts", plan), parts.Row("without bones", plan, ("bones",))]
-
-    def count(plan, run, without):
-        trained.append(without)
-        return pretraining.train_on_drawings(plan, run, without)
-
-    monkeypatch.setattr(parts, "train_on_drawings", count)
-    parts.measure_parts(rows[:1], tmp_path, folder / "some set", file)
-    table = parts.measure_parts(rows, tmp_path, folder / "some set", file)
-    assert trained == [(), ("bones",)]
+    trained, original = [], pretraining.train
+    monkeypatch.setattr(pretraining, "train", lambda *args, **more: (trained.append(args), original(*args, **more)))
+    parts.measure_parts(rows[:1], tmp_path, made[0] / "some set", tmp_path)
+    table = parts.measure_parts(rows, tmp_path, made[0] / "some set", tmp_path)
+    assert len(trained) == 2 == len(table["provenance"]["trainings"])
     assert [row["name"] for row in table["rows"]] == ["all parts", "without bones"]
     one = table["rows"][0]
-    assert one["all"]["n"] == 6 == one["development"]["n"] + one["held out"]["n"] and one["seconds"] > 0
+    assert one["all"]["n"] == 6 == one["development"]["n"] + one["held out"]["n"]
     assert {"mean", "sd", "p5", "worst"} <= set(one["all"])
     assert "without bones" in parts.format_rows(table["rows"])
-    monkeypatch.setattr(parts, "PHANTOM_VERSION", 0)
-    assert len(parts.measure_parts(rows[:1], tmp_path, folder / "some set", file)["rows"]) == 1, "made anew"
 
 
 # --- the shipped model --------------------------------------------------------------------------------------------
 
-AGAIN = "Run: python -m lungseg_utils {} --data FOLDER_OF_REAL_XRAYS"
-
 
 @pytest.fixture(scope="module")
 def shipped():
-    """Scores of the shipped model, whose three files must be there."""
-    for name in (pretraining.MODEL, pretraining.SCORES, pretraining.CARD):
-        assert (pretraining.PRETRAINED / name).exists(), f"{name} is missing. {AGAIN.format('pretrain')}"
-    return read_json(pretraining.PRETRAINED / pretraining.SCORES)
+    """Scores of the shipped model."""
+    return kept("scores.json")
 
 
 def test_the_shipped_files_belong_together(shipped):
@@ -295,34 +294,14 @@ def test_the_shipped_files_belong_together(shipped):
     assert path.stat().st_size == shipped["model"]["bytes"] <= 8_000_000
     assert hashlib.sha256(path.read_bytes()).hexdigest() == shipped["model"]["sha256"]
     assert (path.parent / pretraining.CARD).read_text(encoding="utf-8") == model_card.write_card(shipped)
-    assert shipped["training"]["minutes"] <= 60
-    assert "real" in shipped, f"not scored on real X-rays. {AGAIN.format('pretrain')}"
-
-
-def test_the_shipped_model_was_made_by_this_code(shipped):
-    assert shipped["training"]["phantom_version"] == drawing.PHANTOM_VERSION, AGAIN.format("pretrain")
-    assert shipped["plan"] == dataclasses.asdict(pretraining.SHIPPED), AGAIN.format("pretrain")
-
-
-def test_the_shipped_table_was_made_by_this_code():
-    assert parts.FILE.exists(), f"{parts.FILE.name} is missing. {AGAIN.format('parts')}"
-    table = read_json(parts.FILE)
-    assert table["phantom_version"] == drawing.PHANTOM_VERSION, AGAIN.format("parts")
-    assert table["plan"] == dataclasses.asdict(parts.SHORT), AGAIN.format("parts")
-    assert [row["name"] for row in table["rows"]] == [row.name for row in parts.make_rows()]
-
-
-def test_an_installed_package_brings_the_files_along():
-    with open(REPOSITORY / "pyproject.toml", "rb") as file:
-        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["lungseg_utils"]
-    for name in (pretraining.MODEL, pretraining.SCORES, pretraining.CARD, parts.FILE.name):
-        assert any(fnmatch(f"pretrained/{name}", pattern) for pattern in patterns), name
+    assert "real" in shipped
 
 
 def test_the_shipped_model_loads_in_a_fresh_process_and_tensorflow_only_then(shipped):
     code = (
         "import sys, lungseg_utils; assert 'tensorflow' not in sys.modules\n"
-        "model = lungseg_utils.load_pretrained(); print(model.input_shape, model.output_shape)"
+        "from lungseg_utils.prediction import load_pretrained\n"
+        "model = load_pretrained(); print(model.input_shape, model.output_shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == ""
@@ -345,7 +324,7 @@ def test_the_shipped_model_outlines_real_lungs(shipped, montgomery, tmp_path):
     assert len(cases) == 138
     model = load_pretrained()
     images = load_arrays(cases, model.input_shape[1], tmp_path).images
-    summary = model_card.summarise(evaluate(model, cases, images))
+    summary = scores.summarise(evaluate(model, cases, images))
     print(scores.format_summary(summary))
     dice = summary["both"]["dice"]
     assert dice["mean"] >= 0.955 and dice["p5"] >= 0.90 and dice["worst"] >= 0.75
