@@ -92,11 +92,7 @@ def find_cases(folder: Path | str) -> list[Case]:
 
 
 def set_folder(folder: Path | str) -> Path:
-    """Return the folder that holds ``CXR_png``: the given one, or the only such folder directly inside it.
-
-    Raises:
-        DatasetError: the folder is missing, holds no data set, or holds several.
-    """
+    """Return the folder that holds ``CXR_png``: the given one, or the only one inside it, else a DatasetError."""
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
@@ -121,14 +117,7 @@ def set_folder(folder: Path | str) -> Path:
 
 
 def original_sizes(folder: Path) -> dict[str, tuple[int, int]]:
-    """Read ``original_sizes.csv``: how large the pictures were before they were resized, at 0.0875 mm per px.
-
-    Returns:
-        ID, as `_key` writes it -> (height, width) in px. Empty when there is no such table.
-
-    Raises:
-        DatasetError: it is not a table ``id,original_width_px,original_height_px``, the last two whole numbers above 0.
-    """
+    """Read ``original_sizes.csv``: key of a case -> (height, width) of its original in px of 0.0875 mm."""
     sizes = {}
     for path, row in _rows(folder, SIZES):
         try:

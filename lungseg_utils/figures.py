@@ -14,27 +14,16 @@ PREDICTION = {"colors": "#35d0ff", "linestyles": "dashed", "linewidths": 1.6}
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 3.2, height: float = 3.2) -> tuple[Figure, np.ndarray]:
-    """Make a figure with a grid of axes, unknown to pyplot, so that nothing is shown twice or left open.
+    """Make a figure and its axes (rows, columns), each of so many inches.
 
-    Args:
-        rows: of axes.
-        columns: of axes.
-        width: of one axes, inches.
-        height: of one axes, inches.
-
-    Returns:
-        The figure and its axes (rows, columns).
+    It is unknown to pyplot, so that nothing is shown twice or left open.
     """
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Show a figure in the notebook with its alternative text.
-
-    Args:
-        figure: from `new_figure`.
-        alt: what a reader who cannot see the figure needs to know, in a sentence or more.
+    """Show a figure in the notebook with its alternative text: what a reader who cannot see it needs to know.
 
     Raises:
         ValueError: the alternative text is missing or says too little.

@@ -247,9 +247,6 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
         size: height and width of the arrays in px.
         cache_folder: made if it is missing.
 
-    Returns:
-        The arrays, in the order of ``cases``.
-
     Raises:
         DatasetError: there are no cases, or files that cannot be used; one message names them all.
     """

@@ -31,15 +31,11 @@ def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def random_transform(seed: tf.Tensor, size: int) -> tf.Tensor:
-    """Draw a random rotation, zoom and shift about the picture's centre. Taught in notebook 4.
-
-    Args:
-        seed: two integers; the same seed gives the same transform.
-        size: side of the picture, px.
+    """Draw a random rotation, zoom and shift about the centre of a picture of so many px. Taught in notebook 4.
 
     Returns:
-        Eight numbers that say from where each output pixel is read, as `keras.ops.image.affine_transform`
-        takes them.
+        Eight numbers that say from where each output pixel is read, as `keras.ops.image.affine_transform` takes them.
+        The same seed, two integers, gives the same.
     """
     angle, zoom, right, down = tf.unstack(tf.random.stateless_uniform([4], seed, -1, 1))
     step_x = tf.cos(angle * MAX_ANGLE) / (1 + zoom * MAX_ZOOM)
@@ -79,11 +75,8 @@ def add_shadow(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
     Taught in notebook 4. The masks stay as they are: annotators draw the lung's outline through such a shadow, and a
     network that follows the edge of the dark area instead is wrong by a third of a lung. The shadow is an ellipse of
-    random place, size, softness and whiteness; it brightens, and never darkens.
-
-    Args:
-        image: (size, size, 1) float32 in [0, 1].
-        seed: two integers; the same seed gives the same shadow.
+    random place, size, softness and whiteness; it brightens, and never darkens. Pictures are (size, size, 1) float32 in
+    [0, 1]; the same seed, two integers, gives the same shadow.
     """
     column, row, wide, high, soft, thick, white, chance = tf.unstack(tf.random.stateless_uniform([8], seed))
     place = tf.linspace(0.0, 1.0, image.shape[0])
@@ -106,10 +99,9 @@ def augment(image: tf.Tensor, masks: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Ten
 
 
 def match_channels(image: tf.Tensor, masks: tf.Tensor, recipe: Recipe) -> tuple[tf.Tensor, tf.Tensor]:
-    """Give the network the channels that its recipe asks for.
+    """Give the network the channels that its recipe asks for. Taught in notebook 4.
 
-    Taught in notebook 4. Three input channels repeat the grey picture; one output channel merges the two
-    lungs.
+    Three input channels repeat the grey picture; one output channel merges the two lungs.
     """
     image = tf.repeat(image, recipe.input_channels, axis=-1)
     if recipe.output_channels == 1:

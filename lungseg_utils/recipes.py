@@ -8,45 +8,24 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "pretrained" / "lungs.keras"
 
 @dataclass(frozen=True)
 class Recipe:
-    """All choices of a training run. There is no other switch.
+    """All choices of a training run. There is no other switch."""
 
-    Attributes:
-        name: how the recipe is asked for.
-        image_size: side of the square that the network sees, px.
-        input_channels: 1 for grey; 3 repeats the grey picture three times, as colour networks expect.
-        output_channels: 2 for a mask per lung; 1 for both lungs merged.
-        base_filters: filters of the first convolution block; each deeper level doubles them.
-        depth: how many times the encoder halves the picture.
-        batch_norm_momentum: share of the old running mean kept at each step.
-        batch_size: images per training step.
-        learning_rate: step size of the optimizer; the peak where there is a schedule.
-        schedule: `"cosine"` warms up and then falls along a cosine; `"plateau"` divides by ten when the
-            validation loss stalls.
-        weight_decay: pull of the weights towards zero (AdamW); 0 means plain Adam.
-        epochs: passes over the training set at most.
-        patience: epochs without a better validation loss before training stops early; `None` never stops.
-        loss: `"dice_bce"` per image, or `"pooled_dice"` over the whole batch.
-        augment: whether training images are moved, relit and shadowed at random.
-        start: where the first weights come from: `"random"` draws them; `"drawings"` takes those of the shipped model,
-            which was trained on drawings alone, at whatever image size. Filters, depth and channels must be its own.
-    """
-
-    name: str
-    image_size: int
-    input_channels: int
-    output_channels: int
-    base_filters: int
-    depth: int
-    batch_norm_momentum: float
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    weight_decay: float
-    epochs: int
-    patience: int | None
-    loss: str
-    augment: bool
-    start: str
+    name: str  # how the recipe is asked for
+    image_size: int  # side of the square that the network sees, px
+    input_channels: int  # 1 for grey; 3 repeats the grey picture three times, as colour networks expect
+    output_channels: int  # 2 for a mask per lung; 1 for both lungs merged
+    base_filters: int  # filters of the first convolution block; each deeper level doubles them
+    depth: int  # how many times the encoder halves the picture
+    batch_norm_momentum: float  # share of the old running mean kept at each step
+    batch_size: int  # images per training step
+    learning_rate: float  # step size of the optimizer; the peak where there is a schedule
+    schedule: str  # "cosine" warms up, then falls; "plateau" divides by ten when the validation loss stalls
+    weight_decay: float  # pull of the weights towards zero (AdamW); 0 means plain Adam
+    epochs: int  # passes over the training set at most
+    patience: int | None  # epochs without a better validation loss before training stops early; None never stops
+    loss: str  # "dice_bce" per image, or "pooled_dice" over the whole batch
+    augment: bool  # whether training images are moved, relit and shadowed at random
+    start: str  # "random" weights, or "drawings": the shipped model's; filters, depth and channels must be its own
 
 
 LAPTOP = Recipe(

@@ -139,10 +139,9 @@ def score_case(
     """Score one X-ray: a row per lung, and one for both merged; taught in notebook 9.
 
     Args:
-        case: gives ID, patient, finding, sex and age.
+        case: whose ID, patient, finding, sex and age stand in each row.
         true: (height, width, 2), 0 and 1.
-        predicted: (height, width, 2), or (height, width, 1) from a model that merges the lungs: then there is
-            only the row for both.
+        predicted: the same, or (height, width, 1) of a model that merges the lungs: then there is one row, for both.
         spacing_mm: height and width of a pixel, or `None`.
     """
     pairs = {}

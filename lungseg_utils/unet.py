@@ -46,13 +46,8 @@ class BatchNormalization(layers.BatchNormalization):
 def conv_block(x: keras.KerasTensor, filters: int, momentum: float = 0.9) -> keras.KerasTensor:
     """Apply two 3 x 3 convolutions, each followed by batch normalisation and ReLU; taught in notebook 5.
 
-    Args:
-        x: (batch, height, width, channels).
-        filters: channels of the result.
-        momentum: share of the old running mean that batch normalisation keeps at each step.
-
-    Returns:
-        (batch, height, width, filters).
+    From (batch, height, width, channels) to (batch, height, width, filters). The momentum is the share of its old running
+    mean that batch normalisation keeps at each step.
     """
     for _ in range(2):
         x = layers.Conv2D(filters, 3, padding="same")(x)
@@ -66,9 +61,7 @@ def encoder_block(
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Describe the picture at one scale, then halve it; taught in notebook 5.
 
-    Returns:
-        The halved map (batch, height / 2, width / 2, filters) and, for the skip connection, the map before
-        halving.
+    Returns the halved map (batch, height / 2, width / 2, filters), and the map before halving for the skip connection.
     """
     skip = conv_block(x, filters, momentum)
     return layers.MaxPooling2D(2)(skip), skip
@@ -79,8 +72,7 @@ def decoder_block(
 ) -> keras.KerasTensor:
     """Double the map, join it with the skip connection, and blend the two; taught in notebook 5.
 
-    Returns:
-        (batch, 2 * height, 2 * width, filters).
+    Returns (batch, 2 * height, 2 * width, filters).
     """
     x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
     x = layers.Concatenate()([x, skip])

@@ -238,7 +238,9 @@ def scapulae(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     blade = BLADE_CURVE + (u(0, 0.25), u(-0.04, 0.05))
     joint = np.array((1.36, patient.shoulder + 0.1))
     shaft = joint + np.linspace(0, 2, 20)[:, None] * (np.cos(patient.arm), 0.6 * np.sin(patient.arm))
-    arms = np.maximum(canvas.fill(both_sides(oval(joint[0], joint[1], 0.13, 0.08))), canvas.bands(both_sides(shaft), 0.14))
+    arms = np.maximum(
+        canvas.fill(both_sides(oval(joint[0], joint[1], 0.13, 0.08))), canvas.bands(both_sides(shaft), 0.14)
+    )
     return _bone(canvas, canvas.fill(both_sides(blade)) + u(0.5, 1.5) * arms, 0.08) * u(*ranges.SCAPULA)
 
 
