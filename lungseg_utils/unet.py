@@ -46,8 +46,8 @@ class BatchNormalization(layers.BatchNormalization):
 def conv_block(x: keras.KerasTensor, filters: int, momentum: float = 0.9) -> keras.KerasTensor:
     """Apply two 3 x 3 convolutions, each followed by batch normalisation and ReLU; taught in notebook 5.
 
-    From (batch, height, width, channels) to (batch, height, width, filters). The momentum is the share of its old running
-    mean that batch normalisation keeps at each step.
+    From (batch, height, width, channels) to (batch, height, width, filters). The momentum is the share of its old
+    running mean that batch normalisation keeps at each step.
     """
     for _ in range(2):
         x = layers.Conv2D(filters, 3, padding="same")(x)
