@@ -12,9 +12,14 @@ the rooms, the root knows `drawing` alone. Importing the package imports none of
 with TensorFlow load it.
 """
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("lungseg-utils")
-except PackageNotFoundError:  # a checkout on the path that was never installed
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    """The version, looked up when somebody asks for it."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lungseg-utils")
+    except PackageNotFoundError:  # a checkout on the path that was never installed
+        return "0+unknown"

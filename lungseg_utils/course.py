@@ -4,13 +4,13 @@ Each `..._ready` function loads a thing from the folder of the course, or makes 
 so. That is why any notebook can run first.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungseg_utils.cases import Case, DatasetError, find_cases
+from lungseg_utils.cases import Case, find_cases
 from lungseg_utils.drawing import draw_dataset
+from lungseg_utils.files import name_by_place, read_json, write_json, write_whole
 from lungseg_utils.images import Arrays, load_arrays
 from lungseg_utils.recipes import LAPTOP, Recipe, find_recipe
 from lungseg_utils.splits import load_split, save_split, split_cases
@@ -21,8 +21,8 @@ def home() -> Path:
 
     The environment variable `LUNGSEG_HOME` names another one.
     """
-    if "LUNGSEG_HOME" in os.environ:
-        return Path(os.environ["LUNGSEG_HOME"]).expanduser().resolve()
+    if os.environ.get("LUNGSEG_HOME"):
+        return Path(os.path.expanduser(os.environ["LUNGSEG_HOME"])).resolve()
     checkout = Path(__file__).resolve().parent.parent
     return (checkout if (checkout / "notebooks").is_dir() else Path.cwd()) / "data"
 
@@ -62,9 +62,7 @@ def choose(recipe: str = LAPTOP.name, data: str | None = None) -> None:
     if data is not None:
         data = str(Path(data).expanduser().resolve())
         find_cases(Path(data))
-    home().mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"recipe": recipe, "data": data}, indent=1)
-    (home() / "course.json").write_text(text + "\n", encoding="utf-8")
+    write_json({"recipe": recipe, "data": data}, home() / "course.json")
     print(
         f"From now on: recipe {recipe}, data set {data or 'X-rays drawn by code'}. Run notebooks from their first cell."
     )
@@ -75,20 +73,27 @@ def start() -> Course:
 
     The environment variables `LUNGSEG_RECIPE`, `LUNGSEG_DATA` and `LUNGSEG_RUN` win over `course.json`, which
     `choose` writes; without either it is the `laptop` recipe on drawn X-rays.
+
+    Raises:
+        DatasetError: nothing can be written in `home()`, or `course.json` is damaged.
     """
+    with write_whole(home() / "trial") as draft:
+        draft.touch()
+        draft.unlink()
     path = home() / "course.json"
-    try:
-        chosen = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
-        raise DatasetError(f"{path} is damaged: delete it, and choose again with course.choose.") from error
+    chosen = read_json(path) if path.exists() else {}
     recipe = find_recipe(os.environ.get("LUNGSEG_RECIPE") or chosen.get("recipe", LAPTOP.name))
     data = os.environ.get("LUNGSEG_DATA", chosen.get("data")) or None
     data = Path(data).expanduser().resolve() if data else None
-    name = f"{data.name if data else 'phantom'}-{recipe.name}"
-    run = Path(os.environ.get("LUNGSEG_RUN") or home() / "runs" / name)
+    run = Path(os.environ.get("LUNGSEG_RUN") or usual_run(recipe.name, data))
     course = Course(recipe, data, run)
     print(f"Recipe: {recipe.name}. Data set: {course.data or 'X-rays drawn by code'}.")
     return course
+
+
+def usual_run(recipe: str, data: Path | None) -> Path:
+    """The run folder of a recipe and a data set, unless `LUNGSEG_RUN` names another one."""
+    return home() / "runs" / f"{name_by_place(data) if data else 'phantom'}-{recipe}"
 
 
 def cases_ready(course: Course) -> list[Case]:

@@ -1,6 +1,7 @@
 """Files that are whole or absent and have one writer at a time, and JSON."""
 
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -92,6 +93,11 @@ def lock(path: Path | str, work: str) -> Iterator[None]:
             _remove(owner)
             _remove(Path(held.lock_file))  # still ours: others who have opened it see that it is gone, and try again
         held.release()
+
+
+def name_by_place(folder: Path) -> str:
+    """A folder's name and eight digits of its path's digest: two folders of one name stay apart."""
+    return f"{folder.name}-{hashlib.sha256(os.fsencode(os.path.abspath(folder))).hexdigest()[:8]}"
 
 
 def write_text(text: str, path: Path | str) -> None:

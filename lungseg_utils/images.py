@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.cases import Case, DatasetError
-from lungseg_utils.files import lock, remove_drafts, write_whole
+from lungseg_utils.files import lock, name_by_place, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
 READER_VERSION = 1
@@ -253,8 +253,7 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
     if not cases:
         raise DatasetError("No cases to load. Give at least one, for example those of find_cases(folder).")
     folder = Path(os.path.abspath(cases[0].image)).parent.parent
-    name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-{size}px.npz"
-    path = Path(cache_folder) / name
+    path = Path(cache_folder) / f"{name_by_place(folder)}-{size}px.npz"
     # taken before decoding: a file that changes meanwhile is then decoded again next time
     fingerprints = [_fingerprint(case, size) for case in cases]
     arrays = _read_cache(path, fingerprints, size)

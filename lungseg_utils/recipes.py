@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lungseg_utils.files import DatasetError
+
 SHIPPED_WEIGHTS = Path(__file__).parent / "pretrained" / "lungs.keras"
 
 
@@ -81,8 +83,8 @@ def find_recipe(name: str) -> Recipe:
     """Return the recipe of that name.
 
     Raises:
-        ValueError: there is none; the message lists those there are.
+        DatasetError: there is none; the message lists those there are.
     """
     if name not in RECIPES:
-        raise ValueError(f"There is no recipe named {name!r}. The recipes are: {', '.join(RECIPES)}.")
+        raise DatasetError(f"There is no recipe named {name!r}. The recipes are: {', '.join(RECIPES)}.")
     return RECIPES[name]

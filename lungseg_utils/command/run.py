@@ -1,10 +1,10 @@
 """Execute notebooks from the command line, and sum up what a whole course produced."""
 
-import json
+import asyncio
 import os
 import platform
-import resource
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +17,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from lungseg_utils import course, scores
+from lungseg_utils.files import read_json, write_json, write_whole
 from lungseg_utils.splits import PARTS
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELL_LIMIT = 24 * 3600  # seconds; the article's recipe trains for hours in one cell
@@ -45,8 +51,18 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> floa
     Raises:
         NotebookError: a cell failed.
     """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def hear_signals(**_) -> None:
+        """Undo what nbclient does with Ctrl-C: it ends the kernel, and trips over its absence."""
+        if sys.platform != "win32":
+            for number, handler in handlers.items():
+                asyncio.get_running_loop().remove_signal_handler(number)
+                signal.signal(number, handler)
+
     client = NotebookClient(
         notebook,
+        on_notebook_start=hear_signals,
         timeout=CELL_LIMIT,
         kernel_name="python3",
         record_timing=False,  # times of each cell would change the file at every run
@@ -95,8 +111,8 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         NotebookError: a cell failed.
     """
     data = str(Path(data).expanduser().resolve()) if data else None  # kernels work in another folder
-    name = f"{Path(data).name if data else 'phantom'}-{recipe}"
-    run = course.home() / "runs" / f"{datetime.now():%Y-%m-%d_%H%M%S}-{name}"
+    usual = course.usual_run(recipe, Path(data) if data else None)
+    run = usual.with_name(f"{datetime.now():%Y-%m-%d_%H%M%S}-{usual.name}")
     os.environ.update(LUNGSEG_RECIPE=recipe, LUNGSEG_DATA=data or "", LUNGSEG_RUN=str(run))
     chosen = course.start()
     course.cases_ready(chosen)  # draws with a progress bar, and finds mistakes in a data set before anything runs
@@ -108,13 +124,10 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         seconds[path.stem] = execute(notebook, path.parent, run / path.name)
         yield f"[{number}/{len(notebooks)}] {path.stem:16} {seconds[path.stem]:6.0f} s"
     summary = summarise_run(chosen, seconds)
-    (run / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    usual = course.home() / "runs" / name
+    write_json(summary, run / "summary.json")
     if not usual.exists():  # so that notebooks opened afterwards need not train again; a run of their own stays
-        draft = usual.with_name(f"{name}.copying")
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(run, draft, ignore=shutil.ignore_patterns("*.ipynb", "*.log"))
-        os.replace(draft, usual)
+        with write_whole(usual) as draft:
+            shutil.copytree(run, draft, ignore=shutil.ignore_patterns("*.ipynb", "*.log"))
     yield from [
         "",
         scores.format_summary(summary["scores"]),
@@ -126,16 +139,14 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
 
 def summarise_run(chosen: course.Course, seconds: dict[str, float]) -> dict:
     """Collect what a run produced: recipe, data, split sizes, seconds per notebook, scores on the test split."""
-    split = json.loads((chosen.run / "split.json").read_text(encoding="utf-8"))
-    # the largest process that has ended, a kernel with TensorFlow; kilobytes, on macOS bytes
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    split = read_json(chosen.run / "split.json")
     return {
         "recipe": chosen.recipe.name,
         "data": chosen.data_name,
         "images": {part: len(split[part]) for part in PARTS},
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "total_seconds": round(sum(seconds.values()), 1),
-        "peak_memory_gb": round(peak / 1e9, 2),
+        "peak_memory_gb": peak_memory(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
@@ -143,11 +154,19 @@ def summarise_run(chosen: course.Course, seconds: dict[str, float]) -> dict:
     }
 
 
+def peak_memory() -> float | None:
+    """GB of the largest process that has ended, a kernel with TensorFlow; `None` on Windows, which does not say."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kilobytes, on macOS bytes
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e9, 2)
+
+
 def describe(summary: dict) -> str:
     """One line about a run, under its table."""
     images = ", ".join(f"{count} {part}" for part, count in summary["images"].items())
+    memory = f", {summary['peak_memory_gb']:.1f} GB at most" if summary["peak_memory_gb"] else ""
     return (
         f"Recipe {summary['recipe']} on {summary['data']} ({images} images), test split, hard masks, per image: "
-        f"{summary['total_seconds'] / 60:.1f} minutes on {summary['cores']} cores, "
-        f"{summary['peak_memory_gb']:.1f} GB at most."
+        f"{summary['total_seconds'] / 60:.1f} minutes on {summary['cores']} cores{memory}."
     )
