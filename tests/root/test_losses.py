@@ -1,5 +1,7 @@
 """Losses and training metrics: values counted by hand, pooling, empty masks, gradients, saving."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -58,20 +60,15 @@ def test_soft_and_hard_differ_where_the_network_is_unsure():
     assert value(losses.cross_entropy(y_true, y_pred)) == pytest.approx([-np.log(0.6)])
 
 
-def test_losses_are_made_of_the_metrics():
+def test_losses_and_metrics_equal_their_formulas():
     y_true, y_pred = random_batch()
     soft, entropy = value(losses.soft_dice(y_true, y_pred)), value(losses.cross_entropy(y_true, y_pred))
     np.testing.assert_allclose(value(losses.dice_loss(y_true, y_pred)), 1 - soft, rtol=1e-6)
     np.testing.assert_allclose(value(losses.dice_bce(y_true, y_pred)), 1 - soft + entropy, rtol=1e-6)
-    pooled = value(losses.pooled_dice(y_true, y_pred))
-    assert value(losses.pooled_dice_loss(y_true, y_pred)) == pytest.approx(1 - pooled)
-
-
-def test_article_metrics_equal_their_formulas():
-    y_true, y_pred = random_batch(images=2, channels=1)
     t, p = y_true.astype("float64").ravel(), y_pred.astype("float64").ravel()
     overlap, total = (t * p).sum(), t.sum() + p.sum()
     assert value(losses.pooled_dice(y_true, y_pred)) == pytest.approx(2 * overlap / total)
+    assert value(losses.pooled_dice_loss(y_true, y_pred)) == pytest.approx(1 - 2 * overlap / total)
     assert value(losses.pooled_iou(y_true, y_pred)) == pytest.approx(overlap / (total - overlap))
 
 
@@ -81,32 +78,24 @@ def test_soft_dice_averages_the_masks_of_an_image():
     assert value(losses.soft_dice(y_true, y_pred))[0] == pytest.approx(np.mean(each))
 
 
-def test_hard_dice_merges_the_lungs():
+def test_hard_dice_merges_the_lungs_and_takes_one_half_for_background():
     two = np.stack([TRUE, np.fliplr(TRUE)], axis=-1)[np.newaxis]
-    merged = two.max(axis=-1, keepdims=True)
-    assert value(losses.hard_dice(two, merged)) == pytest.approx([1])
-
-
-def test_one_half_counts_as_background():
+    assert value(losses.hard_dice(two, two.max(axis=-1, keepdims=True))) == pytest.approx([1])
     assert value(losses.hard_dice(batch(TRUE), batch(np.full((4, 4), 0.5)))) == pytest.approx([0], abs=1e-6)
 
 
 # Per image and pooled
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("function", PER_IMAGE, ids=lambda function: function.__name__)
-def test_one_number_per_image(function, channels):
-    y_true, y_pred = random_batch(images=3, channels=channels)
-    together = value(function(y_true, y_pred))
-    alone = np.concatenate([value(function(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(3)])
-    assert together.shape == (3,)
-    np.testing.assert_allclose(together, alone, rtol=1e-5)
-
-
-@pytest.mark.parametrize("function", POOLED, ids=lambda function: function.__name__)
-def test_pooled_functions_return_one_number(function):
-    assert value(function(*random_batch())).shape == ()
+def test_one_number_per_image_or_one_for_all():
+    for channels in (1, 2):
+        y_true, y_pred = random_batch(images=3, channels=channels)
+        for function in PER_IMAGE:
+            together = value(function(y_true, y_pred))
+            alone = np.concatenate([value(function(y_true[i : i + 1], y_pred[i : i + 1])) for i in range(3)])
+            np.testing.assert_allclose(together, alone, rtol=1e-5, err_msg=function.__name__)
+        for function in POOLED:
+            assert value(function(y_true, y_pred)).shape == (), function.__name__
 
 
 def large_right_small_wrong() -> tuple[np.ndarray, np.ndarray]:
@@ -130,39 +119,37 @@ def test_keras_dice_pools_by_default():
     assert value(keras.losses.Dice(axis=(1, 2, 3))(y_true, y_pred)) == pytest.approx(0.5, abs=1e-5)
 
 
-@pytest.mark.parametrize("function", [losses.hard_dice, losses.soft_dice], ids=lambda function: function.__name__)
-def test_a_short_last_batch_does_not_skew_the_mean(function):
+def test_a_short_last_batch_does_not_skew_the_mean():
     y_true, y_pred = (np.concatenate([part[:1], part]) for part in large_right_small_wrong())  # right, right, wrong
     model = echo(8)
-    model.compile(loss=losses.dice_loss, metrics=[function, losses.pooled_dice])
+    model.compile(loss=losses.dice_loss, metrics=[losses.hard_dice, losses.soft_dice, losses.pooled_dice])
     result = model.evaluate(y_pred, y_true, batch_size=2, verbose=0, return_dict=True)
-    assert result[function.__name__] == pytest.approx(value(function(y_true, y_pred)).mean(), rel=1e-5)
-    assert result["loss"] == pytest.approx(value(losses.dice_loss(y_true, y_pred)).mean(), rel=1e-5)
+    for name, function in {
+        "hard_dice": losses.hard_dice,
+        "soft_dice": losses.soft_dice,
+        "loss": losses.dice_loss,
+    }.items():
+        assert result[name] == pytest.approx(value(function(y_true, y_pred)).mean(), rel=1e-5), name
     assert result["pooled_dice"] == pytest.approx(0.5)  # the mean of 1 and 0: what the article's metric reports
 
 
 # Empty masks and gradients
 
 
-@pytest.mark.parametrize("function", [*PER_IMAGE, *POOLED], ids=lambda function: function.__name__)
-@pytest.mark.parametrize("truth", [0.0, 1.0])
-@pytest.mark.parametrize("prediction", [0.0, 0.5, 1.0])
-def test_no_nan_whatever_is_empty(function, truth, prediction):
-    result = value(function(np.full((2, 4, 4, 1), truth, "float32"), np.full((2, 4, 4, 1), prediction, "float32")))
-    assert np.isfinite(result).all()
-    if truth == prediction:
-        assert result == pytest.approx(1 if function not in LOSSES else 0, abs=1e-6)
+def test_no_nan_whatever_is_empty():
+    for function, truth, prediction in itertools.product((*PER_IMAGE, *POOLED), (0.0, 1.0), (0.0, 0.5, 1.0)):
+        which = f"{function.__name__}, truth all {truth}, prediction all {prediction}"
+        masks = (np.full((2, 4, 4, 1), level, "float32") for level in (truth, prediction))
+        result = value(function(*masks))
+        assert np.isfinite(result).all(), which
+        if truth == prediction:
+            assert result == pytest.approx(0 if function in LOSSES else 1, abs=1e-6), which
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-@pytest.mark.parametrize("level", [-100.0, 0.0, 100.0])
-@pytest.mark.parametrize("truth", [np.zeros((4, 4)), TRUE, np.ones((4, 4))], ids=["empty", "some", "full"])
-def test_gradients_are_finite(loss, level, truth):
-    logits = tf.fill([1, 4, 4, 1], level)
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        result = loss(batch(truth), tf.sigmoid(logits))
-    assert np.isfinite(tape.gradient(result, logits).numpy()).all()
+def test_gradients_are_finite():
+    for loss, level, truth in itertools.product(LOSSES, (-100, 0, 100), (np.zeros((4, 4)), TRUE, np.ones((4, 4)))):
+        pushed = push(loss, truth, np.full((4, 4), level))
+        assert np.isfinite(pushed).all(), f"{loss.__name__}, logits {level}, truth {truth.mean()}"
 
 
 def push(loss, truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -174,10 +161,10 @@ def push(loss, truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return -tape.gradient(result, logits).numpy()[0, ..., 0]
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-def test_undecided_pixels_are_pushed_the_right_way(loss):
-    pushed = push(loss, TRUE, np.zeros((4, 4)))
-    assert (pushed[TRUE == 1] > 0).all() and (pushed[TRUE == 0] < 0).all()
+def test_undecided_pixels_are_pushed_the_right_way():
+    for loss in LOSSES:
+        pushed = push(loss, TRUE, np.zeros((4, 4)))
+        assert (pushed[TRUE == 1] > 0).all() and (pushed[TRUE == 0] < 0).all(), loss.__name__
 
 
 def test_only_cross_entropy_pushes_what_is_sure_and_wrong():
@@ -191,31 +178,26 @@ def test_only_cross_entropy_pushes_what_is_sure_and_wrong():
 # As Keras uses them
 
 
-@pytest.mark.parametrize("function", [*PER_IMAGE, *POOLED], ids=lambda function: function.__name__)
-def test_registered_under_the_course_name(function):
-    name = f"lungseg>{function.__name__}"
-    assert keras.saving.get_registered_name(function) == name
-    assert keras.saving.get_registered_object(name) is function
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-def test_a_compiled_model_survives_saving(loss, tmp_path):
-    inputs = keras.Input((8, 8, 1))
-    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="sigmoid")(inputs))
-    model.compile("adam", loss, metrics=[losses.hard_dice, losses.pooled_dice, losses.pooled_iou])
-    y_true, _ = random_batch()
+def test_a_compiled_model_survives_saving(tmp_path):
     images = np.random.default_rng(2).random((3, 8, 8, 1)).astype("float32")
-    model.train_on_batch(images, y_true)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    before = model.evaluate(images, y_true, verbose=0, return_dict=True)
-    assert loaded.evaluate(images, y_true, verbose=0, return_dict=True) == pytest.approx(before)
+    y_true, _ = random_batch()
+    for function in (*PER_IMAGE, *POOLED):
+        assert keras.saving.get_registered_object(f"lungseg>{function.__name__}") is function
+    for loss in (losses.dice_bce, losses.pooled_dice_loss):
+        inputs = keras.Input((8, 8, 1))
+        model = keras.Model(inputs, keras.layers.Conv2D(2, 1, activation="sigmoid")(inputs))
+        model.compile("adam", loss, metrics=[losses.hard_dice, losses.pooled_dice, losses.pooled_iou])
+        model.train_on_batch(images, y_true)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+        before = model.evaluate(images, y_true, verbose=0, return_dict=True)
+        assert loaded.evaluate(images, y_true, verbose=0, return_dict=True) == pytest.approx(before), loss.__name__
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
-def test_stored_bytes_arrive_as_the_losses_need_them(recipe):
+def test_stored_bytes_arrive_as_the_losses_need_them():
     masks = np.stack([TRUE, np.fliplr(TRUE)], axis=-1)[np.newaxis].astype("uint8")
     pictures = (100 * masks.max(axis=-1)).astype("uint8")
-    [(_, y_true)] = make_dataset(pictures, masks, recipe)
-    for function in (losses.soft_dice, losses.hard_dice, losses.pooled_dice, losses.pooled_iou):
-        assert value(function(y_true, y_true)) == pytest.approx(1)
+    for recipe in RECIPES.values():
+        [(_, y_true)] = make_dataset(pictures, masks, recipe)
+        for function in (losses.soft_dice, losses.hard_dice, losses.pooled_dice, losses.pooled_iou):
+            assert value(function(y_true, y_true)) == pytest.approx(1), f"{recipe.name}, {function.__name__}"

@@ -51,17 +51,6 @@ def test_scale():
     np.testing.assert_array_equal(scaled_masks, masks)
 
 
-def test_picture_and_masks_move_together():
-    disc = ellipse(SIZE, SIZE, 0.4, 0.45, a=0.22, b=0.22)[..., None].astype(np.float32)
-    masks = np.concatenate([disc, disc], axis=-1)
-    for seed in range(50):
-        image, moved = pipeline.move_together(disc, masks, pipeline.random_transform([seed, 3], SIZE))
-        image, mask = image.numpy()[..., 0] > 0.5, moved.numpy()[..., 1] > 0.5
-        assert np.sum(image & mask) / np.sum(image | mask) > 0.97
-        assert set(np.unique(moved)) == {0, 1}
-        assert 0.6 < mask.sum() / disc.sum() < 1.5  # still in the picture, as large as the zoom allows
-
-
 def test_the_whole_augmentation_keeps_picture_and_masks_together(monkeypatch):
     """A dark ground with light lungs stays recognisable in any light, unless a shadow lies over it."""
     monkeypatch.setattr(pipeline, "SHADOWED", 0.0)  # the tests of shadows follow below
@@ -142,16 +131,13 @@ def test_about_half_of_the_pictures_stay_as_they_are(monkeypatch):
     assert unchanged(40) == 0
 
 
-def test_same_seed_same_shadow(shadows):
+def test_shadows_differ_in_place_size_softness_and_whiteness_and_repeat_with_the_seed(shadows):
     again = np.stack([pipeline.add_shadow(tf.zeros((SIZE, SIZE, 1)), [seed, 0]) for seed in range(40)])[..., 0]
     np.testing.assert_array_equal(again, shadows[:40])
     seen = shadows[shadows.max(axis=(1, 2)) > 0]
     assert len(np.unique(seen, axis=0)) == len(seen)  # each seed has its own
-
-
-def test_shadows_differ_in_place_size_softness_and_whiteness(shadows):
     places, sizes, peaks, softness = [], [], [], []
-    for shadow in shadows[shadows.max(axis=(1, 2)) > 0]:
+    for shadow in seen:
         core = shadow > 0.5 * shadow.max()
         places.append(np.argwhere(core).mean(axis=0) / (SIZE - 1))
         sizes.append(core.mean())
@@ -187,18 +173,14 @@ def test_augmentation_shadows_the_picture_and_not_the_masks(monkeypatch):
     assert 0 < covered < len(seeds)  # some shadows lie over a lung, some pictures have none there
 
 
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("recipe", [SMALL, SMALL_ARTICLE], ids=lambda recipe: recipe.name)
-def test_shape_type_and_range(arrays, recipe, training):
-    images, masks = arrays
-    stream = pipeline.make_dataset(images, masks, recipe, training)
-    for batch_images, batch_masks in stream.take(3):
-        count = len(batch_images)
-        assert batch_images.shape == (count, SIZE, SIZE, recipe.input_channels)
-        assert batch_masks.shape == (count, SIZE, SIZE, recipe.output_channels)
-        assert batch_images.dtype == batch_masks.dtype == tf.float32
-        assert 0 <= batch_images.numpy().min() and batch_images.numpy().max() <= 1
-        assert set(np.unique(batch_masks)) == {0, 1}
+def test_shape_type_and_range(arrays):
+    for recipe, training in itertools.product((SMALL, SMALL_ARTICLE), (True, False)):
+        for images, masks in pipeline.make_dataset(*arrays, recipe, training).take(3):
+            assert images.shape == (len(images), SIZE, SIZE, recipe.input_channels)
+            assert masks.shape == (len(images), SIZE, SIZE, recipe.output_channels)
+            assert images.dtype == masks.dtype == tf.float32
+            assert 0 <= images.numpy().min() and images.numpy().max() <= 1
+            assert set(np.unique(masks)) == {0, 1}
 
 
 def test_match_channels_merges_and_repeats():
@@ -211,14 +193,9 @@ def test_match_channels_merges_and_repeats():
     assert same([image.numpy(), masks.numpy()], [part.numpy() for part in unchanged])
 
 
-def test_training_never_ends_and_batches_are_full(arrays):
+def test_training_never_ends_in_full_batches_of_one_shape_so_that_nothing_is_compiled_twice(arrays):
     stream = pipeline.make_dataset(*arrays, SMALL, training=True)
     assert stream.cardinality() == tf.data.INFINITE_CARDINALITY
-    assert all(len(images) == SMALL.batch_size for images, _ in stream.take(12))  # ten cases: nearly five passes
-
-
-def test_training_shapes_are_fixed_so_that_nothing_is_compiled_twice(arrays):
-    stream = pipeline.make_dataset(*arrays, SMALL, training=True)
     assert all(spec.shape.is_fully_defined() for spec in stream.element_spec)
     traces = []
 
@@ -227,7 +204,8 @@ def test_training_shapes_are_fixed_so_that_nothing_is_compiled_twice(arrays):
         traces.append(images.shape)
         return tf.reduce_sum(images) + tf.reduce_sum(masks)
 
-    for images, masks in stream.take(8):
+    for images, masks in stream.take(12):  # ten cases: nearly five passes
+        assert len(images) == SMALL.batch_size
         step(images, masks)
     assert len(traces) == 1
 
@@ -243,20 +221,15 @@ def test_validation_is_complete_and_in_order(arrays):
         np.testing.assert_array_equal(np.concatenate([batch_masks for _, batch_masks in batches]), masks)
 
 
-def test_same_seed_same_batches(arrays):
-    first, second, other = (
-        as_arrays(pipeline.make_dataset(*arrays, SMALL, training=True, seed=seed), 6) for seed in (42, 42, 7)
-    )
-    assert same(first, second)
-    assert not same(first, other)
-
-
-@pytest.mark.parametrize("recipe", [SMALL, SMALL_ARTICLE], ids=lambda recipe: recipe.name)
-def test_skip_goes_on_in_the_same_stream(arrays, recipe):
+def test_same_seed_same_batches_and_skip_goes_on_in_the_same_stream(arrays):
     """Resuming a training relies on it. Six batches of four are more than two passes over ten cases."""
-    whole = as_arrays(pipeline.make_dataset(*arrays, recipe, training=True), 9)
-    rest = as_arrays(pipeline.make_dataset(*arrays, recipe, training=True).skip(6), 3)
-    assert same(whole[12:], rest)
+    for recipe in (SMALL, SMALL_ARTICLE):
+        whole, again, other = (
+            as_arrays(pipeline.make_dataset(*arrays, recipe, training=True, seed=seed), 9) for seed in (42, 42, 7)
+        )
+        assert same(whole, again) and not same(whole, other)
+        rest = as_arrays(pipeline.make_dataset(*arrays, recipe, training=True).skip(6), 3)
+        assert same(whole[12:], rest), recipe.name
 
 
 def test_every_pass_has_each_case_once_in_another_order(arrays):
@@ -269,9 +242,8 @@ def test_every_pass_has_each_case_once_in_another_order(arrays):
 
 
 def test_every_pass_augments_anew(arrays):
-    images, masks = arrays
-    stream = pipeline.make_dataset(images[:1], masks[:1], dataclasses.replace(SMALL, batch_size=1), training=True)
-    seen = as_arrays(stream, 4)[::2]
+    alone = dataclasses.replace(SMALL, batch_size=1)
+    seen = as_arrays(pipeline.make_dataset(*(part[:1] for part in arrays), alone, training=True), 4)[::2]
     assert not any(np.array_equal(one, other) for one, other in itertools.combinations(seen, 2))
 
 
