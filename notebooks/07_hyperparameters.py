@@ -50,8 +50,7 @@ from lungseg_utils import course
 
 chosen = course.start()
 cases = course.cases_ready(chosen)
-arrays = course.arrays_ready(chosen, cases)
-split = course.split_ready(chosen, cases)
+arrays, split = course.arrays_ready(chosen, cases), course.split_ready(chosen, cases)
 
 # %% [markdown]
 # ## Parameters and hyperparameters

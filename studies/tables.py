@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lungseg_utils import figures
+from lungseg_utils.command.run import find_notebooks
 from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.files import read_json
 from lungseg_utils.kept import FAILURE, FOLDER, failures, groups, kept
@@ -256,8 +257,8 @@ def found_in(path: Path, pattern: str) -> str:
 def badges() -> str:
     """The README's list of notebooks, with the badge of each."""
     rows = []
-    for path in sorted((ROOT / "notebooks").glob("0[1-9]_*.py")):
-        title, badge = found_in(path, r"^# # \d · (.*)$"), found_in(path, BADGE)
+    for path in find_notebooks():
+        title, badge = found_in(path, r"^# # \d+ · (.*)$"), found_in(path, BADGE)
         rows.append([int(path.name[:2]), f"[{title}](notebooks/{path.stem}.ipynb)", badge])
     return markdown_table(["", "notebook", "open"], rows)
 
@@ -265,7 +266,7 @@ def badges() -> str:
 def assignments_table() -> str:
     """A list of the assignments with their badges."""
     folder, rows = "notebooks/assignments/", []
-    for path in sorted((ROOT / folder).glob("a[1-9]_*.py")):
+    for path in sorted((ROOT / folder).glob("a[0-9]*_*.py")):
         title = found_in(path, r"^# # Assignment \d · (.*)$")
         after = found_in(path, r"^# \*\*Needs:\*\* notebooks? ([\d, toand]*\d)")
         time = found_in(path, r"^# \*\*Time:\*\* (.*?)\.?$")

@@ -14,6 +14,18 @@ def tiny_set(tmp_path) -> Path:
     return write_set(tmp_path / "tiny", count=6, height=64, width=80)
 
 
+@pytest.fixture
+def registry():
+    """What Keras finds by name stays the library's: notebooks and answers register functions under the same names."""
+    import keras
+
+    names = keras.saving.get_custom_objects()
+    before = dict(names)
+    yield
+    names.clear()
+    names.update(before)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """List the wrong answers to the assignments, what each lost, and how many lost what they should."""
     rows = config.stash.get(WRONG_ANSWERS, [])

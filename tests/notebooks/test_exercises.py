@@ -15,24 +15,17 @@ import re
 from functools import cache
 
 import jupytext
-import keras
 import pytest
 from shared import REPOSITORY
 
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0[1-9]_*.py"))
+from lungseg_utils.command.run import find_notebooks
+
 MISTAKES = REPOSITORY / "tests" / "notebooks" / "exercise_mistakes"
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 SOLUTION = re.compile(r"\A<details><summary>Solution</summary>\n\n```python\n(.*?)```\n(.*?)</details>", re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def registry():
-    """What Keras finds by name stays the library's: notebooks register functions under the same names."""
-    names = keras.saving.get_custom_objects()
-    before = dict(names)
-    yield
-    names.clear()
-    names.update(before)
+pytestmark = pytest.mark.usefixtures("registry")
 
 
 @cache
@@ -78,53 +71,25 @@ def verdict(path, answer: str, check: str) -> str:
     return output.getvalue()
 
 
-def numbered() -> list:
-    """A parameter per exercise: its notebook, and its number there from 1."""
-    return [
-        pytest.param(path, number, id=f"{path.stem}-{number}")
-        for path in NOTEBOOKS
-        for number in range(1, len(exercises(path)) + 1)
-    ]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_there_are_at_least_two_with_a_hint_each(path):
+@pytest.mark.parametrize("path", find_notebooks(), ids=lambda path: path.stem)
+def test_exercises(path):
     text = path.read_text(encoding="utf-8").split("\n# ## Exercises\n")[1]
     count = len(exercises(path))
     assert count >= 2
     assert text.count("<summary>Hint</summary>") == text.count("<summary>Solution</summary>") == count
     assert re.findall(r"^# ### Exercise (\d): \w", text, re.MULTILINE) == [str(n) for n in range(1, count + 1)]
-
-
-@pytest.mark.parametrize("path, number", numbered())
-def test_the_untouched_exercise_says_so(path, number):
-    stub, check, _ = exercises(path)[number - 1]
-    assert verdict(path, stub, check).startswith("Not done yet")
-
-
-@pytest.mark.parametrize("path, number", numbered())
-def test_the_solution_is_right_and_fits_the_stub(path, number):
-    stub, check, solution = exercises(path)[number - 1]
-    assert verdict(path, solution, check).splitlines()[-1] == "Right."
-    (asked,), answers = ast.parse(stub).body, ast.parse(solution).body
-    given = [node for node in answers if getattr(node, "name", None) == asked.name]
-    assert len(given) == 1 and ast.unparse(given[0].args) == ast.unparse(asked.args)
-
-
-@pytest.mark.parametrize("path, number", numbered())
-def test_every_assertion_of_a_check_says_what_is_wrong(path, number):
-    tree = ast.parse(exercises(path)[number - 1][1])
-    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    assert asserts and all(node.msg for node in asserts)
-
-
-@pytest.mark.parametrize("path, number", numbered())
-def test_usual_mistakes_are_named(path, number):
-    _, check, solution = exercises(path)[number - 1]
-    mistakes = (MISTAKES / f"{path.stem[:2]}_{number}.py").read_text(encoding="utf-8").split("# %% ")[1:]
-    assert len(mistakes) >= 2
-    for mistake in mistakes:
-        words, answer = mistake.split("\n", 1)
-        said = verdict(path, answer, check)
-        assert said.startswith("Not right yet") and words in said, f"{words!r} is not in {said!r}"
-        assert ast.unparse(ast.parse(answer)) != ast.unparse(ast.parse(solution))
+    for number, (stub, check, solution) in enumerate(exercises(path), 1):
+        which = f"exercise {number}"
+        assert verdict(path, stub, check).startswith("Not done yet"), which
+        assert verdict(path, solution, check).splitlines()[-1] == "Right.", which
+        (asked,), answers = ast.parse(stub).body, ast.parse(solution).body
+        [given] = [node for node in answers if getattr(node, "name", None) == asked.name]
+        assert ast.unparse(given.args) == ast.unparse(asked.args), which
+        asserts = [node for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Assert)]
+        assert asserts and all(node.msg for node in asserts), f"{which}: every assertion says what is wrong"
+        mistakes = (MISTAKES / f"{path.stem[:2]}_{number}.py").read_text(encoding="utf-8").split("# %% ")[1:]
+        assert len(mistakes) >= 2
+        for words, answer in (mistake.split("\n", 1) for mistake in mistakes):
+            said = verdict(path, answer, check)
+            assert said.startswith("Not right yet") and words in said, f"{which}: {words!r} is not in {said!r}"
+            assert ast.unparse(ast.parse(answer)) != ast.unparse(ast.parse(solution)), which
