@@ -25,6 +25,8 @@ import grade  # noqa: E402
 import release  # noqa: E402
 import submissions  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 READING = MASTERS[0]  # the assignment that needs no TensorFlow
 NAME = READING.stem
 PARTS = list(answer_cells(READING))

@@ -40,6 +40,8 @@ from submissions import (
 )
 from tqdm import tqdm
 
+from lungseg_utils.files import write_whole
+
 RESULTS = FOLDER.parents[1] / "data" / "grading"
 WRITTEN = ["student", "assignment", "part", "answer", "out of", "mark", "comment"]
 WARNING = """
@@ -159,12 +161,11 @@ def harmless(text: str) -> str:
 
 def write_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
     """Write a table; the byte order mark makes spreadsheets read it as UTF-8."""
-    new = path.with_suffix(".new")
-    with new.open("w", encoding="utf-8-sig", newline="") as file:
+    # whole or not at all: a teacher's marks stand in it
+    with write_whole(path) as draft, draft.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(new, path)  # whole or not at all: a teacher's marks stand in it
 
 
 def grade_assignment(
