@@ -31,11 +31,11 @@ def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def random_transform(seed: tf.Tensor, size: int) -> tf.Tensor:
-    """Draw a random rotation, zoom and shift about the centre of a picture of so many px. Taught in notebook 4.
+    """Draw a random rotation, zoom and shift about the picture's centre. Taught in notebook 4.
 
     Returns:
-        Eight numbers that say from where each output pixel is read, as `keras.ops.image.affine_transform` takes them.
-        The same seed, two integers, gives the same.
+        Eight numbers that say from where each output pixel of `size` x `size` px is read, as
+        `keras.ops.image.affine_transform` takes them. The same seed, two integers, gives the same.
     """
     angle, zoom, right, down = tf.unstack(tf.random.stateless_uniform([4], seed, -1, 1))
     step_x = tf.cos(angle * MAX_ANGLE) / (1 + zoom * MAX_ZOOM)
