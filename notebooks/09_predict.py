@@ -987,8 +987,9 @@ for field, value in about["best"]["recipe"].items():
     if value != other:
         print(f"{field:20} {value!s:>10} {other!s:>10}")
 
-minutes = [sum(fold["seconds"] for fold in each["folds"]) / 60 for each in about.values()]
-print(f"{'minutes of training':20} {minutes[0]:10.0f} {minutes[1]:10.0f}   (all folds together)")
+shown = [sum(fold["images"]["train"] for fold in each["folds"]) * each["recipe"]["epochs"]
+         for each in about.values()]
+print(f"{'images shown':20} {shown[0]:10} {shown[1]:10}   (all folds together, at most)")
 
 # %% [markdown]
 # ### Why one split is not enough
@@ -1470,7 +1471,8 @@ print(f"{'the others':12} {leak['leaking']['others']:19.4f} {leak['clean']['othe
 # > does not help any more?
 
 # %%
-learned = [row for start in ("drawings", "random") for row in kept(f"curve-{start}.json")["rows"]]
+learned = [row for start in ("drawings", "random")
+           for row in kept(f"curve-{start}.json")["rows"]]
 amounts = sorted({row["images"] for row in learned})
 curves = {start: [np.mean([row["dice"]["mean"] for row in learned if (row["images"], row["start"]) == (amount, start)])
                   for amount in amounts] for start in ("drawings", "random")}

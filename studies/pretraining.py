@@ -6,8 +6,6 @@ is written from them, so that the two cannot disagree.
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import dataclasses
-import datetime
-import hashlib
 import os
 import zipfile
 from collections.abc import Collection
@@ -20,9 +18,9 @@ from lungseg_utils.cases import find_cases, set_folder
 from lungseg_utils.drawing.arrays import draw_arrays
 from studies.model_card import score_cases, write_card
 from studies import keys
-from studies.provenance import begin, claim_folder, code_version, finish, start_clock, stop_clock
+from studies.provenance import begin, claim_folder, code_version, finish, now, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
-from lungseg_utils.files import read_json, write_json
+from lungseg_utils.files import read_json, write_json, write_text
 from lungseg_utils.prediction import load_model
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import model_for, read_log, train
@@ -130,35 +128,36 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
         RuntimeError: the model file is too large.
     """
     real, noted = find_cases(data) if data else [], begin("pretrain", data, plan.seed)
-    folder = train_on_drawings(plan, home)
-    made = read_json(folder / "made.json")
-    model, path = load_model(folder / "best.keras"), target / MODEL
-    save_small(model, plan, path)
+    run = train_on_drawings(plan, home)
+    path = target / MODEL
+    save_small(load_model(run / "best.keras"), plan, path)
     model = load_model(path)  # what is scored is what is shipped
-    drawn = find_cases(draw_dataset(folder / "held-out", plan.held_out, seed=HELD_OUT_SEED))
-    result = {
+    drawn = find_cases(draw_dataset(run / "held-out", plan.held_out, seed=HELD_OUT_SEED))
+    result = {**describe_training(plan, run, path), "drawings": score_cases(model, drawn, home / "cache" / run.name)}
+    if real:
+        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home / "cache" / run.name)}
+    write_json({**result, "provenance": finish(noted, data, [run])}, target / SCORES)
+    write_text(write_card(read_json(target / SCORES)), target / CARD)
+    return target / CARD
+
+
+def describe_training(plan: Plan, run: Path, path: Path) -> dict:
+    """What the card says of the model file, of its plan and of its training."""
+    made = read_json(run / "made.json")
+    return {
         "model": {
             "file": path.name,
             "bytes": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "weights": model.count_params(),
+            "sha256": keys.file_hash(path),
+            "weights": load_model(path).count_params(),
         },
         "plan": dataclasses.asdict(plan),
         "training": {
             "phantom_version": PHANTOM_VERSION,
             "minutes": made["seconds"] / 60,
             "processors": os.cpu_count(),
-            "epochs": len(read_log(folder / "log.csv")),
-            "commits": made["commits"],
-            "versions": made["versions"],
-            "finished": made["finished"],
+            "epochs": len(read_log(run / "log.csv")),
+            **{name: made[name] for name in ("commits", "versions", "finished")},
         },
-        "scored": {"commit": code_version(), "date": datetime.date.today().isoformat(), "held_out_seed": HELD_OUT_SEED},
-        "drawings": score_cases(model, drawn, home / "cache"),
+        "scored": {"commit": code_version(), "date": now()[:10], "held_out_seed": HELD_OUT_SEED},
     }
-    if real:
-        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home / "cache")}
-    result["provenance"] = finish(noted, data, [folder])
-    write_json(result, target / SCORES)
-    (target / CARD).write_text(write_card(read_json(target / SCORES)), encoding="utf-8", newline="\n")
-    return target / CARD

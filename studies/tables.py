@@ -10,8 +10,11 @@ from lungseg_utils.command.run import find_notebooks
 from lungseg_utils.drawing import draw_phantom
 from lungseg_utils.files import read_json
 from lungseg_utils.kept import FAILURE, FOLDER, failures, groups, kept
-from lungseg_utils.recipes import SHIPPED_WEIGHTS
-from lungseg_utils.scores import spread, summarise
+from lungseg_utils.recipes import Recipe
+from lungseg_utils.scores import summarise
+from lungseg_utils.training import model_for
+from lungseg_utils.unet import multiply_adds
+from studies import keys
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "notebooks" / "results"
@@ -24,121 +27,100 @@ def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> st
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
+DIGITS = {"iou": 4, "nsd": 3, "assd_mm": 2, "hd95_mm": 2}
+DICE = "hard Dice, mean ± SD"
+NAMES = {"low": "95 % interval", "p5": "5th percentile", "iou": "IoU", "nsd": "NSD at 2 mm"}
+NAMES |= {"assd_mm": "ASSD, mm", "hd95_mm": "HD95, mm"}
+
+
+def score_cells(measures: dict[str, dict], columns: str) -> list[str]:
+    """Cells of a table: mean ± SD of the Dice coefficient, then what `columns` names.
+
+    Args:
+        measures: `spread` of each measure of both lungs merged; one that is not there was not kept.
+        columns: words, each a key of the Dice coefficient's `spread` (`low` stands for the interval) or a measure.
+    """
+    dice = measures["dice"]
+    cells = [f"{dice['mean']:.4f} ± {dice['sd']:.4f}"]
+    for name in columns.split():
+        if name == "low":
+            cells.append(f"{dice['low']:.4f} to {dice['high']:.4f}")
+        elif name in DIGITS:
+            known = measures.get(name, {}).get("n")
+            cells.append(f"{measures[name]['mean']:.{DIGITS[name]}f}" if known else "not kept")
+        else:
+            cells.append(f"{dice[name]:.4f}")
+    return cells
+
+
+def score_head(columns: str) -> list[str]:
+    """The head of what `score_cells` gives."""
+    return [DICE, *(NAMES.get(name, name) for name in columns.split())]
+
+
 def group_table(rows: Sequence[dict]) -> str:
-    """Dice coefficient, ASSD and HD95 of both lungs merged, for all X-rays and for each group, as Markdown."""
-    both = [row for row in rows if row["lung"] == "both"]
-    lines = []
-    for name, part in {"all": both, **groups(both)}.items():
-        dice, assd, hd95 = (spread(part, measure) for measure in ("dice", "assd_mm", "hd95_mm"))
-        lines.append(
-            [
-                name,
-                dice["n"],
-                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
-                f"{dice['low']:.4f} to {dice['high']:.4f}",
-                f"{dice['median']:.4f}",
-                f"{dice['worst']:.4f}",
-                f"{assd['mean']:.2f}",
-                f"{hd95['mean']:.2f}",
-            ]
-        )
-    head = ["X-rays", "n", "hard Dice, mean ± SD", "95 % interval", "median", "worst", "ASSD, mm", "HD95, mm"]
-    return markdown_table(head, lines)
+    """Scores of both lungs merged, for all X-rays and for each group, as Markdown."""
+    columns, lines = "low median worst assd_mm hd95_mm", []
+    for name, part in {"all": rows, **groups(rows)}.items():
+        both = summarise(part)["both"]
+        lines.append([name, both["dice"]["n"], *score_cells(both, columns)])
+    return markdown_table(["X-rays", "n", *score_head(columns)], lines)
 
 
 def results_table() -> str:
     """The table of the whole course, run on both data sets."""
-    lines = []
+    columns, lines = "median worst iou assd_mm hd95_mm", []
     for path in sorted(FOLDER.glob("course-*.json")):
         run = read_json(path)
-        both = run["scores"]["both"]
-        dice = both["dice"]
-        lines.append(
-            [
-                run["data"],
-                run["recipe"],
-                " / ".join(str(count) for count in run["images"].values()),
-                f"{run['total_seconds'] / 60:.1f} min",
-                f"{run['peak_memory_gb']:.1f} GB",
-                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
-                f"{dice['median']:.4f}",
-                f"{dice['worst']:.4f}",
-                f"{both['iou']['mean']:.4f}",
-                f"{both['assd_mm']['mean']:.2f}",
-                f"{both['hd95_mm']['mean']:.2f}",
-            ]
-        )
-    head = ["data set", "recipe", "images train / val / test", "nine notebooks", "memory", "hard Dice, mean ± SD"]
-    return markdown_table(head + ["median", "worst", "IoU", "ASSD, mm", "HD95, mm"], lines)
+        images = " / ".join(str(count) for count in run["images"].values())
+        cost = [f"{run['total_seconds'] / 60:.1f} min", f"{run['peak_memory_gb']:.1f} GB"]
+        lines.append([run["data"], run["recipe"], images, *cost, *score_cells(run["scores"]["both"], columns)])
+    head = ["data set", "recipe", "images train / val / test", "nine notebooks", "memory", *score_head(columns)]
+    return markdown_table(head, lines)
 
 
 def unseen_table() -> str:
     """The table of models that were trained on drawings alone, on real X-rays."""
-    shipped = read_json(SHIPPED_WEIGHTS.with_name("scores.json"))["real"]
-    student = kept("course-phantom-laptop.json")["unseen"]
-    lines = []
-    for name, scored in (("shipped", shipped), ("notebook 8, `laptop`", student)):
+    columns, lines = "median p5 worst assd_mm hd95_mm", []
+    models = {"shipped": kept("scores.json")["real"]}
+    models["notebook 8, `laptop`"] = kept("course-phantom-laptop.json")["unseen"]
+    for name, scored in models.items():
         for group in ("all", "development", "held out"):
             both = scored["groups"][group]["both"]
-            dice = both["dice"]
-            lines.append(
-                [
-                    name,
-                    group,
-                    dice["n"],
-                    f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
-                    *(f"{dice[key]:.4f}" for key in ("median", "p5", "worst")),
-                    *(f"{both[key]['mean']:.2f}" for key in ("assd_mm", "hd95_mm")),
-                ]
-            )
-    head = ["model", "real X-rays", "n", "hard Dice, mean ± SD", "median", "5th percentile", "worst"]
-    return markdown_table(head + ["ASSD, mm", "HD95, mm"], lines)
+            lines.append([name, group, both["dice"]["n"], *score_cells(both, columns)])
+    return markdown_table(["model", "real X-rays", "n", *score_head(columns)], lines)
 
 
 def parts_table() -> str:
     """The table of what each part of the drawing is worth."""
-    rows = [(row["name"], row["held out"]) for row in kept("parts.json")["rows"]]
-    lines = [
-        [name, f"{dice['mean']:.4f} ± {dice['sd']:.4f}", f"{dice['p5']:.4f}", f"{dice['worst']:.4f}"]
-        for name, dice in sorted(rows, key=lambda row: -row[1]["mean"])
-    ]
-    return markdown_table(["drawings", "hard Dice, mean ± SD", "5th percentile", "worst"], lines)
+    rows = sorted(kept("parts.json")["rows"], key=lambda row: -row["held out"]["mean"])
+    lines = [[row["name"], *score_cells({"dice": row["held out"]}, "p5 worst")] for row in rows]
+    return markdown_table(["drawings", *score_head("p5 worst")], lines)
 
 
-def crossval_row(label: str, rows: Sequence[dict], training: str) -> list[object]:
-    """A line of the cross-validation table: both lungs merged; a measure without any value was not kept.
-
-    Args:
-        label: what was trained.
-        rows: of scores, each X-ray tested once.
-        training: how long a fold took.
-    """
-    both = summarise(rows)["both"]
-    dice = both["dice"]
-    digits = {"iou": 4, "nsd": 3, "assd_mm": 2, "hd95_mm": 2}
-    means = [f"{both[name]['mean']:.{count}f}" if name in both else "not kept" for name, count in digits.items()]
-    spread = [f"{dice['mean']:.4f} ± {dice['sd']:.4f}", f"{dice['low']:.4f} to {dice['high']:.4f}"]
-    return [label, dice["n"], *spread, f"{dice['median']:.4f}", f"{dice['worst']:.4f}", *means, training]
-
-
-def article_row() -> list[object]:
-    """The line of the article's run in full, on our folds; its time is that of the training steps alone."""
-    folds = [run for name, run in kept("article.json")["runs"].items() if name.startswith("fold")]
-    minutes = sum(fold["seconds"] for fold in folds) / len(folds) / 60
-    time = f"{minutes:.1f} min of steps on one {folds[0]['device']}"
-    return crossval_row("**`article`**, in full on a GPU", kept("article-crossval.csv"), time)
+def training_work(recipe: dict, folds: Sequence[dict]) -> float:
+    """Multiply-adds of all training images in all epochs of all folds, forward; figures of old kept no epochs."""
+    shown = sum(fold["images"]["train"] * fold.get("epochs", recipe["epochs"]) for fold in folds)
+    return shown * sum(multiply_adds(model_for(Recipe(**recipe))).values())
 
 
 def crossval_table() -> str:
-    """The table of cross-validated recipes."""
-    lines = []
-    for name in ("best", "laptop"):
-        seconds = [fold["seconds"] for fold in kept(f"crossval-{name}.json")["folds"]]
-        time = f"{min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} min"
-        lines.append(crossval_row(f"`{name}`", kept(f"crossval-{name}.csv"), time))
-    head = ["recipe", "n", "hard Dice, mean ± SD", "95 % interval", "median", "worst", "IoU", "NSD at 2 mm"]
-    head += ["ASSD, mm", "HD95, mm", "training a fold"]
-    return markdown_table(head, [*lines, article_row()])
+    """The table of cross-validated recipes; how much a training computes is counted, since times are noisy."""
+    columns, lines = "low median worst iou nsd assd_mm hd95_mm", []
+    laptop = training_work(**{name: kept("crossval-laptop.json")[name] for name in ("recipe", "folds")})
+    article = kept("article.json")
+    folds = [run for name, run in article["runs"].items() if name.startswith("fold")]
+    for label, name, about in (
+        ("`best`", "crossval-best", kept("crossval-best.json")),
+        ("`laptop`", "crossval-laptop", kept("crossval-laptop.json")),
+        (f"**`article`**, in full on one {folds[0]['device']}", "article-crossval", {**article, "folds": folds}),
+    ):
+        both = summarise(kept(f"{name}.csv"))["both"]
+        work = training_work(about["recipe"], about["folds"]) / laptop
+        cost = f"{work:.2g}" if work < 10 else f"{work:.0f}"
+        lines.append([label, both["dice"]["n"], *score_cells(both, columns), cost])
+    head = ["recipe", "n", *score_head(columns), "multiply-adds of training, `laptop` = 1"]
+    return markdown_table(head, lines)
 
 
 def groups_table() -> str:
@@ -151,34 +133,27 @@ def groups_table() -> str:
 
 def curve_table() -> str:
     """The table of real X-rays needed."""
-    rows = [row for start in ("drawings", "random") for row in kept(f"curve-{start}.json")["rows"]]
-    lines = []
-    for count in sorted({row["images"] for row in rows}):
-        means = {}
-        for start in ("drawings", "random"):
-            values = [row["dice"]["mean"] for row in rows if (row["images"], row["start"]) == (count, start)]
-            means[start] = sum(values) / len(values)
-        lines.append([count, *(f"{means[start]:.4f}" for start in ("drawings", "random"))])
-    return markdown_table(["real X-rays", "start from drawings", "start at random"], lines)
+    starts = {"drawings": "start from drawings", "random": "start at random"}
+    means = [{row["images"]: row["dice"]["mean"] for row in kept(f"curve-{start}.json")["rows"]} for start in starts]
+    lines = [[count, *(f"{mean[count]:.4f}" for mean in means)] for count in means[0]]
+    return markdown_table(["real X-rays", *starts.values()], lines)
 
 
 def choices_table() -> str:
     """The table of what the article's choices cost."""
     lines = []
     for row in kept("choices.json")["rows"]:
-        dice, change = row["dice"], row["difference"]
-        is_reference = row["name"] == "reference"
+        change = row["difference"]
         lines.append(
             [
                 f"{row['name']} ({row['note']})" if row["note"] else row["name"],
-                f"{dice['mean']:.4f} ± {dice['sd']:.4f}",
-                f"{dice['worst']:.4f}",
-                "" if is_reference else f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})",
+                *score_cells(row, "worst"),
+                f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})" if change["mean"] else "",
                 ", ".join(f"{mean:.4f}" for mean in row["means"].values()),
                 f"{row['work']:.2g}",
             ]
         )
-    head = ["choice", "hard Dice, mean ± SD", "worst", "difference (95 % interval)", "mean with each seed"]
+    head = ["choice", *score_head("worst"), "difference (95 % interval)", "mean with each seed"]
     return markdown_table(head + ["multiply-adds, relative"], lines)
 
 
@@ -186,28 +161,26 @@ def speed_table() -> str:
     """The table of what training costs, and the machine that it was measured on."""
     speed = kept("speed.json")
     chip, peak = speed["processor"], speed["peak"]
-    lines = []
-    for name, one in speed["pipelines"].items():
-        lines.append(
-            [
-                name,
-                f"{one['images_per_second']:.3g}",
-                f"{one['times']:.2g}" if one["times"] < 10 else f"{one['times']:.0f}",
-                f"{one['multiply_adds'] / 1e9:.2f}",
-                f"{one['gflops']:.0f}",
-                f"{one['share']:.0%}",
-                f"{one['memory_gb']:.1f} GB",
-            ]
-        )
+    lines = [
+        [
+            name,
+            f"{one['images_per_second']:.3g}",
+            f"{one['times']:.2g}" if one["times"] < 10 else f"{one['times']:.0f}",
+            f"{one['multiply_adds'] / 1e9:.2f}",
+            f"{one['gflops']:.0f}",
+            f"{one['share']:.0%}",
+            f"{one['memory_gb']:.1f} GB",
+        ]
+        for name, one in speed["pipelines"].items()
+    ]
     head = ["pipeline", "images/s", "times the article's", "10⁹ multiply-adds an image", "GFLOP/s"]
     table = markdown_table(head + ["of the float32 or bfloat16 peak", "memory"], lines)
-    peaks = [
-        f"{precision} {min(peak[precision]):.0f} to {max(peak[precision]):.0f}" for precision in ("float32", "bfloat16")
-    ]
+    kinds = ("float32", "bfloat16")
+    peaks = " and ".join(f"{kind} {min(peak[kind]):.0f} to {max(peak[kind]):.0f}" for kind in kinds)
     return (
         f"{table}\n\nMeasured on {chip['name']}, {chip['cores']} cores ({', '.join(chip['features'] or [])}), "
         f"{speed['date']}, TensorFlow {speed['versions']['TensorFlow']}. Large matrix products between the pipelines: "
-        f"{' and '.join(peaks)} GFLOP/s, since others used the machine too; shares compare with the highest."
+        f"{peaks} GFLOP/s, since others used the machine too; shares compare with the highest."
     )
 
 
@@ -277,19 +250,31 @@ def assignments_table() -> str:
 
 
 TABLES = {
-    "score": score_line,
-    "badges": badges,
-    "assignments": assignments_table,
-    "results": results_table,
-    "crossval": crossval_table,
-    "groups": groups_table,
-    "curve": curve_table,
-    "choices": choices_table,
-    "speed": speed_table,
-    "unseen": unseen_table,
-    "parts": parts_table,
+    "score": (score_line, ["crossval-best"]),
+    "badges": (badges, []),
+    "assignments": (assignments_table, []),
+    "results": (results_table, ["course"]),
+    "crossval": (crossval_table, ["crossval-best", "crossval-laptop", "article"]),
+    "groups": (groups_table, ["crossval-best"]),
+    "curve": (curve_table, ["curve-drawings", "curve-random"]),
+    "choices": (choices_table, ["choices"]),
+    "speed": (speed_table, ["speed"]),
+    "unseen": (unseen_table, ["pretrain", "course"]),
+    "parts": (parts_table, ["parts"]),
 }
-"""Mark in a page -> what stands between `<!-- mark -->` and `<!-- /mark -->`, with links from the repository's root."""
+"""Mark in a page -> what stands between `<!-- mark -->` and `<!-- /mark -->`, with links from the repository's root,
+and the stages of `dvc.yaml` whose figures it shows."""
+
+
+def stale_line(stages: Sequence[str]) -> str:
+    """What stands below a table whose figures are listed in `stale.toml`; empty where none is."""
+    said: dict[str, list[str]] = {}
+    for stage, reason in keys.reasons().items():
+        if stage in stages:
+            said.setdefault(reason, []).append(f"`{stage}`")
+    lines = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in said.items())
+    return f"\n\n*Not of today's code:* {lines}." if lines else ""
+
 
 PAGES = ("README.md", "RESULTS.md", "TEACHING.md", "notebooks/assignments/README.md")
 
@@ -305,11 +290,11 @@ def filled(text: str, folder: str = ".") -> str:
     def from_folder(link: re.Match) -> str:
         return link[0] if "://" in link[1] else f"]({posixpath.relpath(link[1], folder)})"
 
-    for mark, table in TABLES.items():
+    for mark, (table, stages) in TABLES.items():
         start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
         if start in text:
             head, rest = text.split(start)
-            content = re.sub(r"\]\(([^)]+)\)", from_folder, table())
+            content = re.sub(r"\]\(([^)]+)\)", from_folder, table() + stale_line(stages))
             text = f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
     return text
 
