@@ -38,6 +38,6 @@ def run_once(data: Path | None, unseen: Path | None = None) -> dict:
         kept = read_json(summary)
         if unseen:
             model = load_model(summary.with_name("best.keras"))
-            groups, _ = score_groups(model, find_cases(unseen), Path(home) / "cache")
+            groups, _ = score_groups(model, find_cases(unseen), Path(home))
             kept["unseen"] = {"data": set_folder(unseen).name, "groups": groups}
         return kept

@@ -13,9 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.cases import Case
-from lungseg_utils.images import load_arrays, read_grey, read_masks, resize_image, resize_masks
+from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
 from lungseg_utils.prediction import evaluate, predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS, dice, spread, summarise
+from studies.crossval import arrays_of
 from lungseg_utils.inference.stress import BREAKS_MEAN, BREAKS_P5, CHANGES
 
 STRESS_SIZE = 512  # px, at which pictures are changed on purpose
@@ -26,9 +27,9 @@ def is_development(case: Case) -> bool:
     return int(hashlib.sha256(case.patient.encode()).hexdigest(), 16) % 3 == 0
 
 
-def score_groups(model: keras.Model, cases: Sequence[Case], cache: Path) -> tuple[dict, list[dict]]:
+def score_groups(model: keras.Model, cases: Sequence[Case], home: Path) -> tuple[dict, list[dict]]:
     """Score a model on a data set: `summarise` of all X-rays and of groups of them, and the rows of `score_case`."""
-    rows = evaluate(model, cases, load_arrays(list(cases), model.input_shape[1], cache).images)
+    rows = evaluate(model, cases, arrays_of(cases, model.input_shape[1], home).images)
     development = {case.id for case in cases if is_development(case)}
     groups = {
         "all": rows,
@@ -40,18 +41,18 @@ def score_groups(model: keras.Model, cases: Sequence[Case], cache: Path) -> tupl
     return {name: summarise(group) for name, group in groups.items() if group}, rows
 
 
-def score_cases(model: keras.Model, cases: Sequence[Case], cache: Path) -> dict:
+def score_cases(model: keras.Model, cases: Sequence[Case], home: Path) -> dict:
     """Score a model on a data set: all X-rays, groups of them, the worst, and all of them changed on purpose.
 
     Args:
         model: with two output channels.
         cases: of one data set.
-        cache: folder for the decoded X-rays.
+        home: folder for cached arrays.
 
     Returns:
         `groups` of `summarise`, `worst` as pairs of ID and Dice coefficient, `stress` by name of the change.
     """
-    groups, rows = score_groups(model, cases, cache)
+    groups, rows = score_groups(model, cases, home)
     both = sorted((row for row in rows if row["lung"] == "both"), key=lambda row: row["dice"])
     return {
         "groups": groups,

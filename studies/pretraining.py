@@ -133,9 +133,9 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
     save_small(load_model(run / "best.keras"), plan, path)
     model = load_model(path)  # what is scored is what is shipped
     drawn = find_cases(draw_dataset(run / "held-out", plan.held_out, seed=HELD_OUT_SEED))
-    result = {**describe_training(plan, run, path), "drawings": score_cases(model, drawn, home / "cache" / run.name)}
+    result = {**describe_training(plan, run, path), "drawings": score_cases(model, drawn, home)}
     if real:
-        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home / "cache" / run.name)}
+        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home)}
     write_json({**result, "provenance": finish(noted, data, [run])}, target / SCORES)
     write_text(write_card(read_json(target / SCORES)), target / CARD)
     return target / CARD

@@ -113,7 +113,7 @@ def dark_lungs(tmp_path):
 
 
 def test_a_model_is_scored_by_group_and_under_changes(dark_lungs, tmp_path):
-    scored = model_card.score_cases(DarkIsLung(), dark_lungs, tmp_path / "cache")
+    scored = model_card.score_cases(DarkIsLung(), dark_lungs, tmp_path)
     groups = {name: group["both"]["dice"] for name, group in scored["groups"].items()}
     assert groups["all"]["n"] == 20 == groups["development"]["n"] + groups["held out"]["n"]
     assert groups["with a finding"]["n"] == groups["without a finding"]["n"] == 10
