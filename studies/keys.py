@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ("lungseg_utils", "studies")  # packages whose code counts; libraries are recorded with the figure
 FILE = "studies/keys.json"  # made for DVC, and not committed
 DRAWING = "lungseg_utils.drawing"
-NOT_COUNTED = ("studies.keys", "studies.provenance")  # they watch over the measurements, and take no part in them
+NOT_COUNTED = ("studies.keys", "studies.provenance", "lungseg_utils.files")
+"""They watch over the measurements, or write files and locks, and take no part in what is computed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,15 +85,15 @@ def _essence(node: object) -> object:
 class Module:
     """The definitions at the top of a file, where its other names come from, and what runs whenever it is imported."""
 
-    def __init__(self, path: Path, name: str):
+    def __init__(self, text: str):
         self.definitions: dict[str, list[ast.stmt]] = {}
         self.imports: dict[str, tuple[str, str]] = {}
         self.always: list[ast.stmt] = []
         self.whole: set[str] = set()  # modules imported for what they do then, such as `import lungseg_utils.unet`
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(text)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
-                self.imports |= {alias.asname or alias.name: (node.module or name, alias.name) for alias in node.names}
+                self.imports |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
             elif isinstance(node, ast.Import):
                 self.whole |= {alias.name for alias in node.names if alias.name.split(".")[0] in OURS}
         for node in tree.body:
@@ -100,6 +101,10 @@ class Module:
                 self.definitions.setdefault(key, []).append(node)
             if not _bound(node) and not isinstance(node, ast.Import | ast.ImportFrom):
                 self.always.append(node)
+        self.texts = {node.lineno: json.dumps(_essence([node])) for node in tree.body}
+
+
+_read = functools.cache(Module)  # most stages read the same files
 
 
 def _bound(node: ast.stmt) -> list[str]:
@@ -116,7 +121,7 @@ class Reader:
 
     def __init__(self, root: Path, without: Sequence[str] = ()):
         self.root, self.without = root, (*NOT_COUNTED, *without)
-        self.reached: dict[str, dict[int, ast.stmt]] = {}
+        self.reached: dict[str, set[int]] = {}  # lines of each module at which what is reached begins
         self.modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:
@@ -126,14 +131,14 @@ class Reader:
             base = self.root.joinpath(*name.split("."))
             path = next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
             if name.split(".")[0] in OURS and path and not name.startswith(self.without):
-                if "." in name:
-                    self.module(name.rpartition(".")[0])  # importing it imports the package around it
+                if name.count(".") > 1:
+                    self.module(name.rpartition(".")[0])  # importing it imports the room around it
                 self.open(path, name)
         return self.modules[name]
 
     def open(self, path: Path, name: str) -> None:
         """Read a file as a module of that name."""
-        self.modules[name] = Module(path, name)
+        self.modules[name] = _read(path.read_text(encoding="utf-8"))
         self.take(name, self.modules[name].always)
         for other in self.modules[name].whole:
             self.take_all(other)
@@ -146,10 +151,10 @@ class Reader:
 
     def take(self, name: str, nodes: Sequence[ast.stmt]) -> None:
         """Reach statements of a module, and what their names stand for."""
-        reached = self.reached.setdefault(name, {})
+        reached = self.reached.setdefault(name, set())
         for node in nodes:
             if node.lineno not in reached:
-                reached[node.lineno] = node
+                reached.add(node.lineno)
                 for module, key in self._names(name, node):
                     self.follow(module, key)
 
@@ -177,6 +182,8 @@ class Reader:
                 self.take_all(f"{source}.{original}")  # a module that is handed on as a whole
             else:
                 self.follow(source, original)
+        elif key not in module.definitions:
+            self.take_all(f"{name}.{key}")  # a module inside this one, if it is anything of ours
 
 
 @functools.cache
@@ -199,8 +206,9 @@ def code_key(stage: Stage, root: Path = ROOT) -> dict[str, str]:
             reader.follow(name, key)
         else:
             raise ValueError(f"There is no {start} any more: name the function that measures in studies/keys.py.")
-    reached = {name: _essence(list(nodes.values())) for name, nodes in sorted(reader.reached.items())}
-    return {name: digest(sorted(map(json.dumps, nodes))) for name, nodes in reached.items() if nodes}
+    texts = {name: {reader.modules[name].texts[line] for line in lines} for name, lines in reader.reached.items()}
+    counted = {name: sorted(texts[name] - {"[]"}) for name in sorted(texts)}  # without docstrings of their own
+    return {name: digest(some) for name, some in counted.items() if some}
 
 
 # --- data, drawing and the rest ---

@@ -56,7 +56,7 @@ def measure(root, data) -> None:
 def change(root, path, old, new) -> None:
     text = (root / path).read_text(encoding="utf-8")
     assert old in text, f"{path} has no {old!r} any more: choose another line for this test"
-    (root / path).write_text(text.replace(old, new), encoding="utf-8")
+    (root / path).write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def stale(checkout) -> set[str]:
@@ -73,7 +73,8 @@ def test_nothing_is_stale_after_measuring_nor_after_changes_that_do_not_count(ch
     change(root, "lungseg_utils/pipeline.py", "\ndef ", '\n"""Words."""\n\n\ndef ')
     change(root, "lungseg_utils/training.py", "Build the optimizer of a recipe", "Construct the optimizer of a recipe")
     change(root, "studies/keys.py", 'READING = Stage(("', 'UNUSED = 1\nREADING = Stage(("')
-    change(root, "lungseg_utils/files.py", "def read_json", "def of_no_use_to_a_study():\n    pass\n\n\ndef read_json")
+    change(root, "lungseg_utils/files.py", "uuid.uuid4().hex", "uuid.uuid1().hex")
+    change(root, "lungseg_utils/scores.py", "\ndef ", "\ndef of_no_use_to_a_study():\n    pass\n\n\ndef ")
     assert stale(checkout) == set()
 
 
