@@ -9,7 +9,7 @@ import sys
 
 import nbformat
 import pytest
-from shared import REPOSITORY, write_set
+from shared import write_set
 
 from lungseg_utils.cases import find_cases
 from lungseg_utils.command import run as notebooks
@@ -160,8 +160,3 @@ def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, 
     assert (dice["n"], dice["mean"], dice["sd"], dice["worst"]) == (5, 1.0, 0.0, 1.0)
     assert set(summary["scores"]) == {"viewer's left", "viewer's right", "both"}
     assert summary["scores"]["both"]["hd95_mm"]["worst"] == 0 and summary["peak_memory_gb"] > 0
-
-
-def test_nine_notebooks_are_found():
-    assert [path.name[:2] for path in notebooks.find_notebooks()] == [f"0{number}" for number in range(1, 10)]
-    assert notebooks.find_notebooks()[0].parent == REPOSITORY / "notebooks"

