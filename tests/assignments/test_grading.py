@@ -377,7 +377,7 @@ def test_student_copies_hold_no_answer_and_are_the_ones_committed(path):
 
 
 def test_what_students_get_is_never_paired(tmp_path):
-    (tmp_path / "pyproject.toml").write_text((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    (tmp_path / "jupytext.toml").write_text('formats = "ipynb,py:percent"')  # an editor that pairs by default
     other = release.solution(READING)
     del other.metadata["jupytext"]
     made = {

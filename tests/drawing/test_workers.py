@@ -1,6 +1,7 @@
 """Processes that draw end with their parent, however it ends, and leave nothing for ever."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from shared import KILLS
 
 from lungseg_utils.drawing import draw_dataset
 
@@ -69,24 +71,17 @@ def test_workers_end_with_their_parent_and_the_next_run_cleans_up(drawn, tmp_pat
     assert [path.name for path in folder.parent.iterdir()] == ["set"]
 
 
-def kill_often(times: int, drawn, tmp_path) -> None:
-    """Kill a drawing at random moments, again and again; the last one is left to end."""
-    folder = tmp_path / "data" / "set"
-    for _ in range(times):
-        kill_at(random.uniform(0, 1.5), signal.SIGKILL, folder, tmp_path)
-        if folder.exists():  # it was done before the signal came
-            assert contents(folder) == drawn
-            for path in sorted(folder.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            folder.rmdir()
-    assert contents(draw_dataset(folder, COUNT, SIZE, workers=2)) == drawn
-    assert [path.name for path in folder.parent.iterdir()] == ["set"]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_again_and_again_it_draws_the_same(drawn, tmp_path):
-    kill_often(3, drawn, tmp_path)
+    folder = tmp_path / "data" / "set"
+    for _ in range(KILLS):
+        kill_at(random.uniform(0, 1.5), signal.SIGKILL, folder, tmp_path)
+        if folder.exists():  # it was done before the signal came
+            assert contents(folder) == drawn
+            shutil.rmtree(folder)
+    assert contents(draw_dataset(folder, COUNT, SIZE, workers=2)) == drawn
+    assert [path.name for path in folder.parent.iterdir()] == ["set"]
 
 
 def test_two_at_once_draw_once(drawn, tmp_path):

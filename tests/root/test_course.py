@@ -56,6 +56,32 @@ def test_a_damaged_choice_is_named():
         course.start()
 
 
+def test_an_empty_home_is_as_good_as_none(monkeypatch):
+    named = course.home()
+    monkeypatch.setenv("LUNGSEG_HOME", "")
+    unnamed = course.home()
+    monkeypatch.delenv("LUNGSEG_HOME")
+    assert unnamed == course.home() != named and unnamed.name == "data"
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_home_that_cannot_be_used_is_named_with_the_way_out(monkeypatch, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LUNGSEG_HOME", str(tmp_path / place))
+    for begin in (course.start, course.choose):
+        with pytest.raises(DatasetError, match=f"{tmp_path}.*LUNGSEG_HOME"):
+            begin()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_same_named_data_sets_do_not_share_a_run_folder(monkeypatch, tmp_path):
+    runs = []
+    for place in ("one", "two"):
+        monkeypatch.setenv("LUNGSEG_DATA", str(tmp_path / place / "set"))
+        runs.append(course.start().run)
+    assert len(set(runs)) == 2 and {run.parent for run in runs} == {course.home() / "runs"}
+
+
 def test_split_is_made_once_and_then_read(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
     chosen = course.start()
