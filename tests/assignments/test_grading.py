@@ -13,7 +13,6 @@ from datetime import datetime
 
 import nbformat
 import pytest
-from shared import REPOSITORY
 
 pytest.importorskip("nbgrader", reason="nbgrader is not here: pip install -e .[grading]")
 from test_assignments import FOLDER, MASTERS, answer_cells, answers, marks, part_of, test_cells

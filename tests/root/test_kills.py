@@ -1,4 +1,4 @@
-"""Killed at any moment, again and again, the cache and a training end as if nothing had been; LUNGSEG_KILLS says how often."""
+"""Killed at any moment, LUNGSEG_KILLS times, the cache and a training end as if nothing had been."""
 
 import dataclasses
 import os
