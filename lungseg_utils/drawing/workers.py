@@ -31,12 +31,12 @@ def start_workers(count: int | None) -> Iterator[ProcessPoolExecutor]:
 
 def _launch(pool: ProcessPoolExecutor) -> None:
     """Start the processes now, with Ctrl-C held back: they inherit that until `_prepare` makes them ignore it."""
-    held = hasattr(signal, "pthread_sigmask")  # not on Windows
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if held else None
+    can_hold = hasattr(signal, "pthread_sigmask")  # not on Windows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_hold else None
     try:
         pool.submit(os.getpid)  # the first task starts them all
     finally:
-        if held:
+        if before is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -48,5 +48,6 @@ def _prepare() -> None:
 
 def _end_with_parent() -> None:
     """Wait for the end of the parent: a worker whose parent was killed waits for ever (CPython issue 111873)."""
-    parent_process().join()
-    os._exit(1)
+    if parent := parent_process():  # always, in a worker
+        parent.join()
+        os._exit(1)
