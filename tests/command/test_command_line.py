@@ -21,18 +21,21 @@ def lungseg(*words, home=None, **more):
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_help_names_every_command():
     printed = lungseg("--help").stdout
     for command in ("draw", "fetch", "evaluate", "predict", "course"):
         assert command in printed and lungseg(command, "--help").returncode == 0
 
 
+@pytest.mark.slow
 def test_draw_writes_a_data_set(tmp_path):
     done = lungseg("draw", tmp_path / "drawn", "--count", 4, "--size", 64, "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert len(find_cases(tmp_path / "drawn")) == 4
 
 
+@pytest.mark.slow
 def test_evaluate_scores_every_case(tmp_path, tiny_set):
     import lungseg_utils.quiet  # noqa: F401
     from lungseg_utils.unet import build_unet
@@ -48,6 +51,7 @@ def test_evaluate_scores_every_case(tmp_path, tiny_set):
     assert len(rows) == 3 * 6 and {row["id"] for row in rows} == {case.id for case in find_cases(tiny_set)}
 
 
+@pytest.mark.slow
 def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, tiny_set):
     from lungseg_utils.unet import build_unet
 
@@ -65,6 +69,7 @@ def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, 
     assert len(list(results.glob("*.png"))) == 3 * 6
 
 
+@pytest.mark.slow
 def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_set, monkeypatch, capsys):
     from lungseg_utils import command, prediction
     from lungseg_utils.unet import build_unet
@@ -78,6 +83,7 @@ def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_se
     assert command.main() == 1 and "not empty" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere")])
 def test_mistakes_end_with_one_clear_line(words, tmp_path):
     done = lungseg(*words, home=tmp_path)
@@ -85,16 +91,19 @@ def test_mistakes_end_with_one_clear_line(words, tmp_path):
     assert not list(tmp_path.glob("runs/*")), "a run that could not begin leaves nothing"
 
 
+@pytest.mark.slow
 def test_what_is_no_model_is_refused(tmp_path, tiny_set):
     (tmp_path / "text.keras").write_text("no model")
     done = lungseg("evaluate", tmp_path / "text.keras", tiny_set, home=tmp_path)
     assert done.returncode == 1 and "is not a model" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_no_xrays_cannot_be_drawn(tmp_path):
     assert lungseg("draw", tmp_path / "none", "--count", 0).returncode == 2
 
 
+@pytest.mark.slow
 def test_an_unknown_recipe_is_refused():
     done = lungseg("course", "--recipe", "fast")
     assert done.returncode == 2 and "laptop" in done.stderr
@@ -107,12 +116,14 @@ def notebook_of(*sources: str) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
 
 
+@pytest.mark.slow
 def test_execute_saves_outputs_and_times(tmp_path):
     seconds = notebooks.execute(notebook_of("import os", "print(os.getcwd())"), tmp_path, tmp_path / "out.ipynb")
     assert 0 < seconds < 60
     assert str(tmp_path) in nbformat.read(tmp_path / "out.ipynb", 4).cells[1].outputs[0].text
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
     with pytest.raises(notebooks.NotebookError, match="out.ipynb.*(?s:.)*ZeroDivisionError"):
         notebooks.execute(notebook_of("print(1)", "1 / 0", "print(2)"), tmp_path, tmp_path / "out.ipynb")
@@ -120,6 +131,7 @@ def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
     assert saved.cells[0].outputs and not saved.cells[2].outputs
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(tmp_path):
     dies = notebook_of("import os, signal", "os.write(2, b'last words')", "os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(notebooks.NotebookError, match="kernel died.*out.log"):
@@ -127,6 +139,7 @@ def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(tmp_path):
     assert (tmp_path / "out.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, capsys):
     # a stand-in notebook that leaves a split and scores; the nine real ones run through nbval and with real X-rays
     source = tmp_path / "09_predict.ipynb"

@@ -12,6 +12,8 @@ from shared import write_set
 
 from lungseg_utils import command
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX systems")
 DRAW = ("draw", "--count", "200", "--size", "64")
 

@@ -258,6 +258,7 @@ def test_next_address_after(server, tmp_path, capsys, route, words):
     assert server.asked[-1] == ("/good.zip", None)  # nothing of the first answer was kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "route",
     [send(DATA, stall_after=0), send(DATA, pause_s=0.5)],
@@ -270,6 +271,7 @@ def test_slow_server_is_given_up(server, tmp_path, capsys, impatient, route):
     assert "nothing, or next to nothing, for 1 s" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_stall_in_the_middle_keeps_what_came(server, tmp_path, impatient):
     addresses = [
         server.add("/a.zip", send(DATA, stall_after=CUT, ranges=False)),
@@ -385,6 +387,7 @@ def start_child(folder: Path, address: str, die: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], cwd=root, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_killed_while_downloading(server, tmp_path):
     address = server.add("/a.zip", send(DATA, pause_s=0.02))
@@ -403,6 +406,7 @@ def test_killed_while_downloading(server, tmp_path):
     assert_whole(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_killed_while_unpacking(server, tmp_path):
     address = server.add("/a.zip", send(DATA))

@@ -5,7 +5,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from lungseg_utils.command.run import find_notebooks
+
+pytestmark = pytest.mark.slow
 
 # Hard, per image, mean over the 20 test images. Those differ much, so the mean depends on who is among them: splits
 # with three other seeds gave 0.967 to 0.974. This bound catches a course that is broken, not one that is unlucky.

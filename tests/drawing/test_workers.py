@@ -13,6 +13,8 @@ from shared import KILLS
 
 from lungseg_utils.drawing import draw_dataset
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 24, 64
 DRAW = f"""
 import sys

@@ -38,6 +38,7 @@ print(*np.asarray(layer(predicted)).ravel()[:4])
 """
 
 
+@pytest.mark.slow
 def test_the_net_and_the_losses_need_no_tensorflow():
     environment = {**os.environ, "KERAS_BACKEND": "numpy"}
     done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, env=environment)

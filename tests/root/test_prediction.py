@@ -57,6 +57,7 @@ def test_reloaded_model_predicts_the_same(saved):
     assert again.loss is not None and again.optimizer is not None
 
 
+@pytest.mark.slow
 def test_loads_where_only_prediction_was_imported(tmp_path):
     paths = [tmp_path / f"{name}.keras" for name in TINY]
     models = [save_model(name, path) for name, path in zip(TINY, paths)]

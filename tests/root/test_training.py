@@ -133,6 +133,7 @@ def killed_twice(tmp_path_factory):
     return folder, train_alone(folder)
 
 
+@pytest.mark.slow
 def test_same_seed_same_losses(at_one_go, tmp_path):
     rows = train_alone(tmp_path / "again")
     for name in LOSSES:
@@ -145,6 +146,7 @@ def test_an_epoch_prints_a_line(tmp_path, capsys):
     assert [line.split()[1] for line in printed] == ["1/4", "2/4", "3/4", "4/4"]
 
 
+@pytest.mark.slow
 def test_other_seed_other_losses(at_one_go, tmp_path):
     rows = training.train(TINY, ellipses(), SPLIT, tmp_path, epochs=1, seed=43)
     assert column(rows, "epoch") == [0]
@@ -157,6 +159,7 @@ def test_it_learns(at_one_go):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_killed_training_ends_where_an_undisturbed_one_does(at_one_go, killed_twice):
     for name in LOSSES:
         # one pixel of 1,024 that falls on the other side of 0.5 moves a hard Dice more than a loss
@@ -167,12 +170,14 @@ def test_killed_training_ends_where_an_undisturbed_one_does(at_one_go, killed_tw
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_killed_training_has_a_continuous_log(killed_twice):
     assert column(killed_twice[1], "epoch") == [0, 1, 2, 3]
     with open(killed_twice[0] / "log.csv", newline="") as file:
         assert len(list(csv.reader(file))) == 1 + 4
 
 
+@pytest.mark.slow
 def test_learning_rate_goes_on(at_one_go, killed_twice):
     for folder, _ in (at_one_go, killed_twice):
         optimizer = keras.models.load_model(folder / "last.keras").optimizer
@@ -182,6 +187,7 @@ def test_learning_rate_goes_on(at_one_go, killed_twice):
         assert float(optimizer.learning_rate) == pytest.approx(float(planned.learning_rate), abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["at_one_go", "killed_twice"])
 def test_best_is_the_epoch_with_the_lowest_validation_loss(run, request):
     folder, rows = request.getfixturevalue(run)
@@ -192,6 +198,7 @@ def test_best_is_the_epoch_with_the_lowest_validation_loss(run, request):
     assert measured == pytest.approx(min(column(rows, "val_loss")), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_lying_about(killed_twice):
     names = {path.name for path in killed_twice[0].iterdir()}
     assert names == {"best.keras", "last.keras", "log.csv", "run.json"}
@@ -234,6 +241,7 @@ def test_too_few_images_for_a_batch(tmp_path):
 # --- two at once, and runs that have lost something ---
 
 
+@pytest.mark.slow
 def test_second_training_in_a_folder_waits_and_finds_it_done(tmp_path):
     code = f"t.training.train(t.TINY, t.ellipses(), t.SPLIT, t.Path({str(tmp_path / 'run')!r}))"
     with ThreadPoolExecutor() as pool:
@@ -247,6 +255,7 @@ def test_second_training_in_a_folder_waits_and_finds_it_done(tmp_path):
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"best.keras", "last.keras", "log.csv", "run.json"}
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_and_nothing_of_it_is_kept(tmp_path):
     wild = dataclasses.replace(TINY, learning_rate=1e20)
     for _ in range(2):  # also when it goes on
@@ -264,6 +273,7 @@ def with_semicolons(path: Path) -> None:
     path.write_text("\ufeff" + path.read_text().replace(",", ";"), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file, harm, epochs, message",
     [
@@ -299,6 +309,7 @@ def at_three_epochs(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_log_that_a_spreadsheet_saved_with_commas_is_read(at_one_go, tmp_path):
     text = (at_one_go[0] / "log.csv").read_text().replace("\n", "\r\n")
     (tmp_path / "log.csv").write_text("\ufeff" + text, encoding="utf-8", newline="")

@@ -15,6 +15,8 @@ from lungseg_utils.recipes import ARTICLE
 from lungseg_utils.scores import read_scores, summarise
 from studies import article
 
+pytestmark = pytest.mark.slow
+
 TINY = dataclasses.replace(ARTICLE, name="tiny", image_size=32, base_filters=2, depth=1, epochs=2)
 FILES = ("article-crossval.csv", "article-own-split.csv", "article-epochs.csv")
 

@@ -24,6 +24,8 @@ from lungseg_utils.splits import make_folds
 from studies import choices, crossval, curve
 from studies.provenance import RUNS
 
+pytestmark = pytest.mark.slow
+
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=1, batch_size=8, epochs=2)
 
 

@@ -24,6 +24,8 @@ from lungseg_utils.prediction import evaluate, load_model, load_pretrained, pred
 from studies import model_card, parts, pretraining, provenance
 from studies.provenance import RUNS
 
+pytestmark = pytest.mark.slow
+
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
 TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)
 

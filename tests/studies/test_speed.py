@@ -18,6 +18,8 @@ from lungseg_utils.training import model_for
 from lungseg_utils.unet import BatchNormalization, multiply_adds
 from studies import provenance, speed
 
+pytestmark = pytest.mark.slow
+
 TINY = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=0, batch_size=2)
 TINY_ARTICLE = dataclasses.replace(ARTICLE, image_size=32, base_filters=2, depth=0)
 EXTENT = speed.Extent(
