@@ -23,7 +23,7 @@ from lungseg_utils.splits import PARTS
 try:
     import resource
 except ImportError:  # Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELL_LIMIT = 24 * 3600  # seconds; the article's recipe trains for hours in one cell

@@ -12,7 +12,7 @@ from shared import ellipse, write_png, write_set
 from lungseg_utils.cases import DatasetError, find_cases
 from lungseg_utils.drawing import draw_phantom
 from studies import realism
-from studies.realism import ANATOMY, INTENSITY, MEASURES, mark, measure_case, measure_cases, real_ranges
+from studies.realism import ANATOMY, INTENSITY, TRAITS, mark, measure_case, measure_cases, real_ranges
 
 SIZE = 200  # px of the shapes
 OF_SIZE = {name for name in ANATOMY if name.split()[0] in ("area", "apex", "base", "outer", "middle", "gap", "share")}
@@ -73,7 +73,7 @@ def test_boxes_have_the_measures_they_were_drawn_with():
 
 def test_every_measure_is_named_and_explained():
     values = measure_case(*picture(ellipse(SIZE, SIZE, 0.3), ellipse(SIZE, SIZE, 0.7)))
-    assert list(values) == list(MEASURES) == [*ANATOMY, *INTENSITY]
+    assert list(values) == list(TRAITS) == [*ANATOMY, *INTENSITY]
     assert all(type(value) is float and np.isfinite(value) for value in values.values())
 
 
@@ -232,7 +232,7 @@ def test_table_shows_every_measure_of_both_sets_and_marks_what_is_not_covered(tm
     write_set(tmp_path / "set", count=5, height=64, width=80)
     rows = measure_cases(find_cases(tmp_path / "set"))
     same = {line[:21].strip(): line[21:].split() for line in realism.compare(rows, rows).splitlines()[1:-4]}
-    assert list(same) == list(MEASURES)
+    assert list(same) == list(TRAITS)
     assert all(words[:3] == words[3:6] for words in same.values())
     assert all(len(words) == 7 for words in same.values())
     higher = [row | {"apex left": row["apex left"] + 1} for row in rows]
@@ -265,17 +265,17 @@ def drawn():
     for seed in range(880_000, 880_150):
         case = draw_phantom(seed, realism.SIZE, finding=bool(seed % 2))
         rows.append(measure_case(case.image, case.masks))
-    return {name: np.array([row[name] for row in rows]) for name in MEASURES}
+    return {name: np.array([row[name] for row in rows]) for name in TRAITS}
 
 
 def test_ranges_of_the_real_xrays_name_their_source():
     about = json.loads(realism.RANGES.read_text())
     assert "National Library of Medicine" in about["source"] and about["cases"] == 138
-    assert list(about["measures"]) == list(MEASURES)
+    assert list(about["measures"]) == list(TRAITS)
     assert all(low <= middle <= high for low, middle, high in about["measures"].values())
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", TRAITS)
 def test_drawn_xrays_span_what_real_ones_show(drawn, name):
     real = real_ranges()[name]
     ours = np.nanpercentile(drawn[name], (1, 5, 50, 95, 99)).round(3)
