@@ -50,13 +50,8 @@ class Course:
 def choose(recipe: str = LAPTOP.name, data: str | None = None) -> None:
     """Choose the recipe and the data set for all notebooks; the choice is kept in `course.json`.
 
-    Args:
-        recipe: name of a recipe.
-        data: folder of a data set in the layout of the Montgomery set; `None` for the drawn X-rays.
-
-    Raises:
-        ValueError: there is no such recipe.
-        DatasetError: the folder is not a data set.
+    The data set is a folder in the layout of the Montgomery set; `None` stands for the drawn X-rays. A DatasetError
+    tells that there is no such recipe, or that the folder is not a data set.
     """
     find_recipe(recipe)
     if data is not None:
@@ -77,7 +72,7 @@ def start() -> Course:
     Raises:
         DatasetError: nothing can be written in `home()`, or `course.json` is damaged.
     """
-    with write_whole(home() / "trial") as draft:
+    with write_whole(home() / "course.json") as draft:  # a trial: better said now than after the work
         draft.touch()
         draft.unlink()
     path = home() / "course.json"
@@ -110,13 +105,7 @@ def real_cases(course: Course) -> list[Case] | None:
     """The real X-rays at hand, on which notebook 9 scores models.
 
     They are those of the chosen data set; else those in the folder that the environment variable
-    `LUNGSEG_MONTGOMERY` names; else those in `home()`, where `python -m lungseg_utils fetch` puts them.
-
-    Returns:
-        The cases; `None` when there are none.
-
-    Raises:
-        DatasetError: a folder that was chosen, named or found is not a data set.
+    `LUNGSEG_MONTGOMERY` names; else those in `home()`, where `lungseg fetch` puts them; else `None`.
     """
     named = course.data or os.environ.get("LUNGSEG_MONTGOMERY")
     fetched = home() / "MontgomerySet"
@@ -142,8 +131,7 @@ def split_ready(course: Course, cases: list[Case]) -> dict[str, list[str]]:
 def model_ready(course: Course, cases: list[Case]) -> Path:
     """The trained model of notebook 8, trained now if it is missing or not finished.
 
-    Raises:
-        ValueError: the run folder holds a model of another split or recipe.
+    A DatasetError tells that the run folder holds a model of another split, recipe or data set, or has lost a file.
     """
     from lungseg_utils.training import is_finished, read_log, train  # TensorFlow only where it is needed
 

@@ -23,15 +23,9 @@ class DatasetError(ValueError):
 def write_whole(path: Path | str) -> Iterator[Path]:
     """Give a draft beside a file or folder to write into, and rename it when the block ends: others see all or nothing.
 
-    Args:
-        path: of the file or folder; missing parents are made. A folder must not be there yet, or be empty.
-
-    Yields:
-        The draft, a path of its own with the same suffix, where nothing is yet. It is removed when the block raises.
-        A block that does not write it changes nothing.
-
-    Raises:
-        DatasetError: the disk is full, or there is no right to write.
+    The draft has a path of its own with the same suffix, where nothing is yet; parents are made. It is removed when the
+    block raises; a block that does not write it changes nothing. A folder must not be there yet, or be empty. A full
+    disk or a missing right is a DatasetError.
     """
     path = Path(path)
     draft = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.writing{path.suffix}")
@@ -66,11 +60,7 @@ def lock(path: Path | str, work: str) -> Iterator[None]:
     """Be the only process at a piece of work; whoever comes second says who is at it, and waits.
 
     The lock is a file `.NAME.lock` beside the path. The system frees it when its process ends, however it ends. Where
-    nothing can be written there is no lock: the writing itself will fail and say why.
-
-    Args:
-        path: of the file or folder that is written; missing parents are made.
-        work: what is done, to begin a sentence: "Training in runs/mine".
+    nothing can be written there is no lock: the writing itself will fail and say why. `work` begins a sentence.
     """
     path = Path(path)
     held, owner = FileLock(path.with_name(f".{path.name}.lock")), path.with_name(f".{path.name}.owner")

@@ -134,12 +134,8 @@ class ReplayLog(keras.callbacks.Callback):
 def read_log(path: Path) -> list[dict[str, float]]:
     """Read `log.csv`: a row per epoch, its values as numbers; taught in notebook 8.
 
-    Args:
-        path: of the file. A missing file counts as an empty log, and a last line without its end is left out:
-            the program died while writing it.
-
-    Raises:
-        DatasetError: the file is not as training writes it.
+    A missing file counts as an empty log, and a last line without its end is left out: the program died while
+    writing it. A DatasetError tells of a file that is not as training writes it.
     """
     if not Path(path).exists():
         return []
@@ -154,8 +150,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
     """Cut `log.csv` to the epochs that were saved, and return them; taught in notebook 8.
 
-    Raises:
-        DatasetError: log and `last.keras` differ by more than the epoch that a kill can come between.
+    A DatasetError tells that log and `last.keras` differ by more than the epoch that a kill can come between.
     """
     rows = read_log(path)
     if not epochs <= len(rows) <= epochs + 1:
@@ -174,10 +169,7 @@ def keep_log(path: Path, epochs: int) -> list[dict[str, float]]:
 def make_callbacks(recipe: Recipe, folder: Path, past: list[dict[str, float]]) -> list[keras.callbacks.Callback]:
     """Build what watches over training: log, checkpoints, plateau schedule, early stop; taught in notebook 8.
 
-    Args:
-        recipe: says which of them.
-        folder: where log and checkpoints go.
-        past: rows of the log of epochs trained before an interruption.
+    Log and checkpoints go into the folder; `past` are the log's rows of epochs trained before an interruption.
     """
     best = min((row["val_loss"] for row in past), default=None)
     watchers = [keras.callbacks.EarlyStopping(patience=recipe.patience)] if recipe.patience else []
@@ -198,13 +190,10 @@ def make_callbacks(recipe: Recipe, folder: Path, past: list[dict[str, float]]) -
 def claim_run_folder(
     run_folder: Path, recipe: Recipe, training: Arrays, validation: Arrays, seed: int
 ) -> Iterator[None]:
-    """Be the only one who trains in a run folder, and check that what was trained there is the same.
+    """Be the only one who trains in a run folder, and check by its `run.json` that what was trained there is the same.
 
-    `run.json` says what it is. Going on with another split would train on cases that are meant for testing, or test
-    on trained ones. Whoever comes while another process trains there says so, and waits.
-
-    Raises:
-        DatasetError: the folder holds a run with another recipe, split, seed or data set; or it has lost a file.
+    Going on with another split would train on cases that are meant for testing, or test on trained ones. A
+    DatasetError tells of another recipe, split, seed or data set, and of a file that is lost.
     """
     path = Path(run_folder) / "run.json"
     digest = hashlib.sha256()
@@ -220,10 +209,8 @@ def claim_run_folder(
         there = read_json(path)
         other = [name for name in mine if there.get(name) != mine[name]]
         if other:
-            raise DatasetError(
-                f"{run_folder} holds a run with another {' and '.join(other)}. "
-                "Rename or delete that folder, or give another one."
-            )
+            what = f"{run_folder} holds a run with another {' and '.join(other)}"
+            raise DatasetError(f"{what}. Rename or delete that folder, or give another one.")
         check_run(Path(run_folder), recipe)
         yield
 
@@ -239,10 +226,7 @@ def check_run(run_folder: Path, recipe: Recipe) -> None:
 
 
 def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
-    """Whether a log says that training ended: all epochs done, or no progress for `patience` epochs.
-
-    Taught in notebook 8.
-    """
+    """Whether a log says that training ended: all epochs done, or no progress for long; taught in notebook 8."""
     if not rows:
         return False
     losses_so_far = [row["val_loss"] for row in rows]
@@ -252,11 +236,7 @@ def is_finished(recipe: Recipe, rows: list[dict[str, float]]) -> bool:
 
 
 def count_steps(recipe: Recipe, training: Arrays) -> int:
-    """Count the full batches in one pass over the training images; taught in notebook 8.
-
-    Raises:
-        ValueError: there is not even one.
-    """
+    """Count the full batches in one pass over the training images; taught in notebook 8."""
     count = len(training.ids)
     if count < recipe.batch_size:
         raise ValueError(f"{count} training images do not fill one batch of {recipe.batch_size}. Add images.")
@@ -279,13 +259,7 @@ def model_to_train(recipe: Recipe, run_folder: Path, steps: int) -> keras.Model:
 
 
 def go_on(
-    model: keras.Model,
-    recipe: Recipe,
-    training: Arrays,
-    validation: Arrays,
-    run_folder: Path,
-    epochs: int,
-    seed: int,
+    model: keras.Model, recipe: Recipe, training: Arrays, validation: Arrays, run_folder: Path, epochs: int, seed: int
 ) -> None:
     """Train a model from the epoch that it has reached up to `epochs`; taught in notebook 8. See `train`."""
     steps = count_steps(recipe, training)

@@ -37,13 +37,11 @@ class NotebookError(RuntimeError):
 def execute(notebook: nbformat.NotebookNode, folder: Path, target: Path) -> float:
     """Execute a notebook in a fresh kernel and save it with its outputs.
 
-    What the kernel's process writes beside the notebook (messages of libraries, a crash) goes into a `.log` beside
-    the saved copy.
-
     Args:
         notebook: changed in place.
         folder: the working directory of its cells.
-        target: file to save to, also when a cell fails.
+        target: file to save to, also when a cell fails. What the kernel's process writes beside the notebook
+            (messages of libraries, a crash) goes into a `.log` beside it.
 
     Returns:
         Seconds from starting the kernel to the end of the last cell.
