@@ -10,7 +10,6 @@ pooch, which downloads data sets elsewhere, does not resume: it deletes a downlo
 
 import hashlib
 import itertools
-import os
 import shutil
 import stat
 import time
@@ -21,6 +20,8 @@ from pathlib import Path, PureWindowsPath
 
 import requests
 from tqdm import tqdm
+
+from lungseg_utils.files import lock, remove_drafts, write_whole
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ def fetch_montgomery(
             set's folder is there but incomplete. The set's folder was neither made nor changed.
     """
     folder = Path(folder)
+    with lock(folder / archive.name, f"Downloading {archive.name} to {folder}"):
+        remove_drafts(folder / archive.folder)
+        return _fetch(folder, ADDRESSES if addresses is None else addresses, archive)
+
+
+def _fetch(folder: Path, addresses: Sequence[str], archive: Archive) -> Path:
     target, part = folder / archive.folder, folder / f"{archive.name}.part"
     if target.exists():
         complete = _complete_cases(target)
@@ -124,7 +131,7 @@ def fetch_montgomery(
     _make_room(folder, archive.size * SPACE_FACTOR - _size(part))
     print(f"{TERMS}\n\nDownloading {archive.name} ({archive.size / 1e6:,.0f} MB) to {folder}", flush=True)
     try:
-        _download(ADDRESSES if addresses is None else addresses, part, archive)
+        _download(addresses, part, archive)
         _unpack(part, target, archive)
     except DownloadError as error:
         steps = MANUAL_STEPS.format(listing=LISTING, archive=archive, target=target)
@@ -243,30 +250,27 @@ def _receive(address: str, part: Path, archive: Archive, have: int) -> None:
 
 
 def _unpack(part: Path, target: Path, archive: Archive) -> None:
-    """Unpack into a temporary folder beside ``target``; rename when all is there."""
-    work = target.with_name(f"{target.name}.unpacking")
-    shutil.rmtree(work, ignore_errors=True)  # left by a run that was killed
+    """Unpack the archive's folder to ``target``, which is whole or absent."""
     try:
-        with zipfile.ZipFile(part) as file:
+        with zipfile.ZipFile(part) as file, write_whole(target) as draft:
             members = file.infolist()
             for member in members:  # all of them, before the first is written
                 _check_member(member)
             if sum(member.file_size for member in members) > MAX_UNPACKED:
                 raise DownloadError(f"it would unpack to more than {MAX_UNPACKED / 1e9:.1f} GB")
             for member in tqdm(members, desc="unpacking", unit="file"):
-                if not _is_junk(member.filename):
-                    file.extract(member, work)
-        complete = _complete_cases(work / archive.folder)
-        if complete != archive.cases:
-            raise DownloadError(
-                f"{complete} X-rays in its {archive.folder} have an image and both masks, not {archive.cases}"
-            )
-        os.replace(work / archive.folder, target)
+                top, _, inside = member.filename.partition("/")
+                if top == archive.folder and inside and not _is_junk(inside):
+                    member.filename = inside
+                    file.extract(member, draft)
+            complete = _complete_cases(draft)
+            if complete != archive.cases:
+                raise DownloadError(
+                    f"{complete} X-rays in its {archive.folder} have an image and both masks, not {archive.cases}"
+                )
     except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted, or refused above
         part.unlink()  # of no use; after any other error it stays and need not be downloaded again
         raise DownloadError(f"{archive.name} is refused and deleted: {error}.") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:

@@ -398,7 +398,7 @@ def test_killed_while_downloading(server, tmp_path):
         time.sleep(0.005)
     child.kill()
     child.wait()
-    assert [path.name for path in tmp_path.iterdir()] == ["set.zip.part"]
+    assert {path.name for path in tmp_path.iterdir()} == {"set.zip.part", ".set.zip.lock", ".set.zip.owner"}
     kept = part_in(tmp_path).stat().st_size
     assert kept < len(DATA)
     fetch_montgomery(tmp_path, [address], ARCHIVE)
@@ -411,9 +411,9 @@ def test_killed_while_downloading(server, tmp_path):
 def test_killed_while_unpacking(server, tmp_path):
     address = server.add("/a.zip", send(DATA))
     assert start_child(tmp_path, address, die="unpacking").wait(timeout=10) == -signal.SIGKILL
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"set.zip.part", "MontgomerySet.unpacking"}
-    (tmp_path / "MontgomerySet.unpacking" / "MontgomerySet" / "stale.txt").write_text("of another version")
+    [left] = tmp_path.glob(".MontgomerySet.*.writing")
+    (left / "stale.txt").write_text("of another version")
     fetch_montgomery(tmp_path, [address], ARCHIVE)
+    assert {path.name for path in tmp_path.iterdir()} == {"MontgomerySet"}
     assert len(server.asked) == 1
     assert_whole(tmp_path)
