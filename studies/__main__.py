@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from lungseg_utils import course
-from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.cases import find_cases
+from lungseg_utils.command import run_safely
 from lungseg_utils.kept import FOLDER
 from lungseg_utils.recipes import LAPTOP, RECIPES, find_recipe
 
@@ -159,13 +160,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run a study."""
-    options = parser().parse_args()
-    try:
+
+    def work() -> None:
+        options = parser().parse_args()
         options.run(options)
-    except (DatasetError, FileNotFoundError, FileExistsError, RuntimeError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return run_safely(work)
 
 
 if __name__ == "__main__":
