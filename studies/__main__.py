@@ -15,7 +15,7 @@ from lungseg_utils.recipes import LAPTOP, RECIPES, find_recipe
 
 
 def pretrain(options: argparse.Namespace) -> None:
-    """Make the shipped model anew: draw X-rays, train on them alone, score, write the model card."""
+    """Make the shipped model anew: draw X-rays, train on them alone, score."""
     from studies import pretraining
 
     pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data)
@@ -65,7 +65,7 @@ def speed(options: argparse.Namespace) -> None:
     """Measure what training costs on this machine, beside the article's pipeline."""
     from studies import speed
 
-    print(speed.format_speed(speed.measure_speed(course.home(), options.to)))
+    speed.measure_speed(course.home(), options.to)
 
 
 def run_course(options: argparse.Namespace) -> None:
@@ -90,9 +90,10 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def write_tables(options: argparse.Namespace) -> None:
-    """Write the tables of README.md, RESULTS.md and the other pages, and their pictures, from kept figures."""
-    from studies import tables
+    """Write the model card, and the tables of README.md, RESULTS.md and the other pages, from kept figures."""
+    from studies import model_card, tables
 
+    model_card.write()
     tables.write_tables()
 
 
@@ -159,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run a study."""
+    """Run a study; whatever comes ends in one sentence."""
 
     def work() -> None:
         options = parser().parse_args()

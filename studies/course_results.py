@@ -9,8 +9,8 @@ from lungseg_utils.command.run import run_course
 from lungseg_utils.files import read_json, write_json
 from lungseg_utils.kept import FOLDER
 from lungseg_utils.prediction import load_model
-from studies.model_card import score_groups
 from studies.provenance import begin, finish
+from studies.scoring import score_groups
 
 
 def measure(data: Path, measured: Path = FOLDER) -> None:

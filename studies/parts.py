@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lungseg_utils.cases import Case, find_cases, set_folder
 from lungseg_utils.images import read_masks
-from studies.model_card import is_development, merged_dice
+from studies.scoring import is_development, merged_dice
 from lungseg_utils.drawing import PARTS, PHANTOM_VERSION
 from lungseg_utils.prediction import load_model, predict_probabilities
 from lungseg_utils.files import read_json, write_json
@@ -60,7 +60,7 @@ def measure_parts(rows: Sequence[Row], home: Path, data: Path, measured: Path = 
 
     Returns:
         Content of the file: `rows` with `name`, `training` (its run folder), and the `spread` of the Dice coefficients
-        of both lungs merged, at the file's own size, on the `development` third (see `model_card.is_development`),
+        of both lungs merged, at the file's own size, on the `development` third (see `scoring.is_development`),
         `held out` and `all` X-rays.
 
     Raises:

@@ -1,7 +1,7 @@
 """The shipped model: trained on drawings alone, scored on real X-rays, with its model card (notebook 9).
 
 `python -m studies pretrain --data REAL` makes all of it. The scores are kept as `scores.json`, and the card
-is written from them, so that the two cannot disagree.
+is written from them (`model_card.py`), so that the two cannot disagree.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -16,17 +16,17 @@ import numpy as np
 
 from lungseg_utils.cases import find_cases, set_folder
 from lungseg_utils.drawing.arrays import draw_arrays
-from studies.model_card import score_cases, write_card
+from studies.scoring import score_cases
 from studies import keys
 from studies.provenance import begin, claim_folder, code_version, finish, now, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
-from lungseg_utils.files import read_json, write_json, write_text
+from lungseg_utils.files import read_json, write_json
 from lungseg_utils.prediction import load_model
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import model_for, read_log, train
 
 PRETRAINED = SHIPPED_WEIGHTS.parent
-MODEL, SCORES, CARD = SHIPPED_WEIGHTS.name, "scores.json", "MODEL_CARD.md"
+MODEL, SCORES = SHIPPED_WEIGHTS.name, "scores.json"
 LARGEST = 8_000_000  # bytes of the model file
 DRAWN_TRAINING = dataclasses.replace(
     keys.TRAINING, roots=("lungseg_utils.training:train", "lungseg_utils.drawing.arrays:draw_arrays")
@@ -110,18 +110,18 @@ def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
 
 
 def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | None = None) -> Path:
-    """Make the shipped model: draw, train, score, and write model, scores and card.
+    """Make the shipped model: draw, train, score, and write model and scores.
 
     What was trained before with the same plan and version of the drawing is only scored again.
 
     Args:
         plan: `SHIPPED`, unless something is tried out.
         home: folder for runs, drawings and cached arrays.
-        target: folder for the three files.
+        target: folder for the two files.
         data: folder of real X-rays. They are scored at the very end, and choose nothing.
 
     Returns:
-        The card.
+        The file of the scores.
 
     Raises:
         DatasetError: the real X-rays are not a data set; nothing is trained then.
@@ -137,8 +137,7 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
     if real:
         result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home)}
     write_json({**result, "provenance": finish(noted, data, [run])}, target / SCORES)
-    write_text(write_card(read_json(target / SCORES)), target / CARD)
-    return target / CARD
+    return target / SCORES
 
 
 def describe_training(plan: Plan, run: Path, path: Path) -> dict:

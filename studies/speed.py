@@ -338,26 +338,3 @@ def _apart(name: str, work: Callable, *inputs, onednn: bool = True):
             return pool.submit(work, *inputs).result()
         except BrokenProcessPool as error:
             raise RuntimeError(f"The process that measured {name} ended abruptly. Was there enough memory?") from error
-
-
-def format_speed(result: dict) -> str:
-    """The result as text: the machine, a line per pipeline, and how the cost grows."""
-    chip, peak, growth = result["processor"], result["peak"], result["growth"]
-    features = "features unknown" if chip["features"] is None else " ".join(chip["features"]) or "no AVX2"
-    rates = ", ".join(f"{precision} {max(peak[precision]):.0f} GFLOP/s" for precision in PRECISIONS)
-    lines = [
-        f"{chip['name']}, {chip['cores']} cores, {features}; {result['date']}",
-        f"matrix product: {rates}; this processor does better in {peak['better']}",
-        f"{'pipeline':40}{'images/s':>10}{'times':>8}{'GFLOP/s':>9}{'of peak':>9}{'memory':>10}{'first step':>12}",
-    ]
-    for name, one in result["pipelines"].items():
-        memory = "unknown" if one["memory_gb"] is None else f"{one['memory_gb']:.1f} GB"
-        lines.append(
-            f"{name:40}{one['images_per_second']:10.2f}{one['times']:8.1f}{one['gflops']:9.1f}{one['share']:9.2f}"
-            f"{memory:>10}{one['seconds_to_first_step']:10.1f} s"
-        )
-    lines.append("laptop net")
-    lines += [f"  {row['px']:4} px         {row['ms']:9.2f} ms per image" for row in growth["size"]]
-    lines += [f"  {row['cores']:4} cores      {row['ms']:9.2f} ms per image" for row in growth["cores"]]
-    lines += [f"  {row['images']:4} images     {row['seconds']:9.2f} s per epoch" for row in growth["count"]]
-    return "\n".join(lines)

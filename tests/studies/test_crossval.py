@@ -28,6 +28,8 @@ pytestmark = pytest.mark.slow
 
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=1, batch_size=8, epochs=2)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

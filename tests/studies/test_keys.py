@@ -65,6 +65,7 @@ def stale(checkout) -> set[str]:
     return set(keys.stale(data, root))
 
 
+@pytest.mark.slow
 def test_nothing_is_stale_after_measuring_nor_after_changes_that_do_not_count(checkout):
     assert stale(checkout) == set()
     root, _ = checkout
@@ -84,6 +85,7 @@ def test_a_changed_augmentation_makes_all_trainings_stale(checkout):
     assert keys.stale(*reversed(checkout))["choices"] == ["code of lungseg_utils.pipeline"]
 
 
+@pytest.mark.slow
 def test_another_data_set_with_the_same_ids_makes_all_stale_that_was_scored_on_it(checkout):
     root, data = checkout
     pixels = data / "CXR_png" / "TINY_0001_1.png"
@@ -99,6 +101,7 @@ def test_another_shipped_model_makes_those_stale_that_start_from_it(checkout):
     assert stale(checkout) == FROM_WEIGHTS | {"pretrain"}, "of which it is a figure that was not measured so"
 
 
+@pytest.mark.slow
 def test_a_raised_version_of_the_drawing_makes_those_stale_that_draw(checkout):
     change(checkout[0], "lungseg_utils/drawing/ranges.py", "PHANTOM_VERSION = ", "PHANTOM_VERSION = 1 + ")
     change(checkout[0], "lungseg_utils/drawing/ranges.py", "= 1 + 2", "= 3")
@@ -106,6 +109,7 @@ def test_a_raised_version_of_the_drawing_makes_those_stale_that_draw(checkout):
     assert "the drawing" in keys.stale(*reversed(checkout))["parts"]
 
 
+@pytest.mark.slow
 def test_another_recipe_makes_its_own_stages_stale(checkout):
     change(checkout[0], "lungseg_utils/recipes.py", 'name="best", base_filters=12', 'name="best", base_filters=13')
     assert stale(checkout) == {"crossval-best", "speed", "course"}
@@ -116,6 +120,7 @@ def test_a_figure_that_was_edited_by_hand_is_stale(checkout):
     assert stale(checkout) == {"choices"}
 
 
+@pytest.mark.slow
 def test_dvc_says_the_same(checkout):
     if shutil.which("dvc") is None:
         pytest.skip("DVC is not here: pip install -e '.[measure]'")
@@ -212,7 +217,7 @@ def test_the_stages_of_the_pipeline_are_those_with_keys():
     assert set(stages) == ALL
     outs = {next(iter(out)) for stage in stages.values() for out in stage["outs"]}
     kept = {f"lungseg_utils/kept/{path.name}" for path in (REPOSITORY / "lungseg_utils" / "kept").glob("*.[cj]s*")}
-    assert outs - kept == {f"lungseg_utils/pretrained/{n}" for n in ("lungs.keras", "scores.json", "MODEL_CARD.md")}
+    assert outs - kept == {f"lungseg_utils/pretrained/{n}" for n in ("lungs.keras", "scores.json")}
     assert kept <= outs, "every kept figure is made by a stage"
     for name, stage in stages.items():
         assert stage["params"] == [{keys.FILE: [name]}]

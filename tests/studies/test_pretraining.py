@@ -21,7 +21,7 @@ from lungseg_utils.images import load_arrays, resize_image
 from lungseg_utils.inference import stress
 from lungseg_utils.kept import kept
 from lungseg_utils.prediction import evaluate, load_model, load_pretrained, predict_probabilities, to_masks
-from studies import model_card, parts, pretraining, provenance
+from studies import model_card, parts, pretraining, provenance, scoring
 from studies.provenance import RUNS
 
 pytestmark = pytest.mark.slow
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
 TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)
 
+pytestmark = pytest.mark.slow
 
 # --- drawings -----------------------------------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ def dark_lungs(tmp_path):
 
 
 def test_a_model_is_scored_by_group_and_under_changes(dark_lungs, tmp_path):
-    scored = model_card.score_cases(DarkIsLung(), dark_lungs, tmp_path)
+    scored = scoring.score_cases(DarkIsLung(), dark_lungs, tmp_path)
     groups = {name: group["both"]["dice"] for name, group in scored["groups"].items()}
     assert groups["all"]["n"] == 20 == groups["development"]["n"] + groups["held out"]["n"]
     assert groups["with a finding"]["n"] == groups["without a finding"]["n"] == 10
@@ -127,7 +128,7 @@ def test_a_model_is_scored_by_group_and_under_changes(dark_lungs, tmp_path):
 
 
 def test_a_third_of_the_patients_is_for_development(montgomery):
-    assert sum(map(model_card.is_development, find_cases(montgomery))) == 44
+    assert sum(map(scoring.is_development, find_cases(montgomery))) == 44
 
 
 # --- making it ----------------------------------------------------------------------------------------------------
@@ -180,15 +181,13 @@ def test_the_clock_counts_interrupted_processes_up_to_their_last_epoch(tmp_path)
 def test_a_finished_training_is_only_scored_again(made, monkeypatch):
     folder, target, _ = made
     before = {path.name: path.read_bytes() for path in target.iterdir()}
-    assert set(before) == {"lungs.keras", "scores.json", "MODEL_CARD.md"}
+    assert set(before) == {"lungs.keras", "scores.json"}
     monkeypatch.setattr(pretraining, "draw_arrays", None)
     monkeypatch.setattr(pretraining, "train", None)
-    (target / "MODEL_CARD.md").unlink()
     pretraining.pretrain(TINY, folder, target, folder / "some set")
     result = json.loads((target / "scores.json").read_text())
     old = json.loads(before["scores.json"])
     assert result["real"] == old["real"] and result["training"] == old["training"]
-    assert (target / "MODEL_CARD.md").exists()
 
 
 def test_another_drawing_is_trained_anew(monkeypatch, tmp_path):
@@ -229,15 +228,13 @@ def test_a_file_that_is_too_large_is_refused(made, monkeypatch, tmp_path):
 def test_the_card_is_made_from_the_scores(made):
     target = made[1]
     result = json.loads((target / "scores.json").read_text())
-    card = (target / "MODEL_CARD.md").read_text()
-    assert model_card.write_card(result) == card
     assert result["model"]["sha256"] == hashlib.sha256((target / "lungs.keras").read_bytes()).hexdigest()
     result["real"]["groups"]["held out"]["both"]["dice"]["mean"] = 0.98765
-    assert "| held out | 3 | 0.9877" in model_card.write_card(result)
+    assert "| held out | 3 | 0.9877" in model_card.card(result)
     result["real"]["stress"]["noisy"].update(mean=-1.0)
-    assert "**noisy**: mean -1.000" in model_card.write_card(result)
+    assert "**noisy**: mean -1.000" in model_card.card(result)
     del result["real"]
-    assert "Not scored" in model_card.write_card(result)
+    assert "Not scored" in model_card.card(result)
 
 
 def test_real_xrays_that_are_not_there_stop_it_before_the_training(tmp_path):
@@ -295,7 +292,7 @@ def test_the_shipped_files_belong_together(shipped):
     path = pretraining.PRETRAINED / pretraining.MODEL
     assert path.stat().st_size == shipped["model"]["bytes"] <= 8_000_000
     assert hashlib.sha256(path.read_bytes()).hexdigest() == shipped["model"]["sha256"]
-    assert (path.parent / pretraining.CARD).read_text(encoding="utf-8") == model_card.write_card(shipped)
+    assert (path.parent / "MODEL_CARD.md").read_text(encoding="utf-8") == model_card.card(shipped)
     assert "real" in shipped
 
 

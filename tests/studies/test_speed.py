@@ -38,6 +38,8 @@ EXTENT = speed.Extent(
     cores=(),
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -142,15 +144,9 @@ def test_growth_is_measured(result):
     assert all(row["seconds"] > 0 for row in result["growth"]["count"])
 
 
-def test_the_file_and_the_text_hold_all_of_it(result, home):
+def test_the_file_holds_all_of_it(result, home):
     assert read_json(home / "measured" / "speed.json") == result
-    text = speed.format_speed(result)
-    for name in (*result["pipelines"], result["processor"]["name"], "float32", "bfloat16"):
-        assert name in text
-    unknown = {**result["processor"], "features": None}
-    assert "features unknown" in speed.format_speed({**result, "processor": unknown})
-    result["pipelines"]["tiny"]["memory_gb"] = None  # Windows
-    assert "unknown" in speed.format_speed(result)
+    assert result["processor"]["name"] and result["provenance"]["stage"] == "speed"
 
 
 def test_a_pipeline_is_measured_with_onednn_or_without():

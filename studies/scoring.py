@@ -1,0 +1,75 @@
+"""Score a model on a whole data set: by group, and on X-rays that are changed on purpose (notebook 9)."""
+
+import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from lungseg_utils.cases import Case
+from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
+from lungseg_utils.prediction import evaluate, predict_probabilities, to_masks
+from lungseg_utils.scores import dice, spread, summarise
+from studies.crossval import arrays_of
+from lungseg_utils.inference.stress import CHANGES
+
+STRESS_SIZE = 512  # px, at which pictures are changed on purpose
+
+
+def is_development(case: Case) -> bool:
+    """Whether an X-ray belongs to the third of patients that was looked at while the drawing was improved."""
+    return int(hashlib.sha256(case.patient.encode()).hexdigest(), 16) % 3 == 0
+
+
+def score_groups(model: keras.Model, cases: Sequence[Case], home: Path) -> tuple[dict, list[dict]]:
+    """Score a model on a data set: `summarise` of all X-rays and of groups of them, and the rows of `score_case`."""
+    rows = evaluate(model, cases, arrays_of(cases, model.input_shape[1], home).images)
+    development = {case.id for case in cases if is_development(case)}
+    groups = {
+        "all": rows,
+        "development": [row for row in rows if row["id"] in development],
+        "held out": [row for row in rows if row["id"] not in development],
+        "without a finding": [row for row in rows if row["finding"] == 0],
+        "with a finding": [row for row in rows if row["finding"] == 1],
+    }
+    return {name: summarise(group) for name, group in groups.items() if group}, rows
+
+
+def score_cases(model: keras.Model, cases: Sequence[Case], home: Path) -> dict:
+    """Score a model on a data set: all X-rays, groups of them, the worst, and all of them changed on purpose.
+
+    Args:
+        model: with two output channels.
+        cases: of one data set.
+        home: folder for cached arrays.
+
+    Returns:
+        `groups` of `summarise`, `worst` as pairs of ID and Dice coefficient, `stress` by name of the change.
+    """
+    groups, rows = score_groups(model, cases, home)
+    both = sorted((row for row in rows if row["lung"] == "both"), key=lambda row: row["dice"])
+    return {
+        "groups": groups,
+        "worst": [[row["id"], row["dice"]] for row in both[:5]],
+        "stress": score_changes(model, cases),
+    }
+
+
+def merged_dice(true: np.ndarray, probabilities: np.ndarray) -> float:
+    """Dice coefficient of both lungs merged, at the size of the true masks (height, width, 2)."""
+    return dice(true.max(axis=-1), to_masks(probabilities, *true.shape[:2]).max(axis=-1))
+
+
+def score_changes(model: keras.Model, cases: Sequence[Case]) -> dict[str, dict[str, float]]:
+    """`spread` of the Dice coefficient of both lungs on X-rays of 512 px, changed in each way of `stress.CHANGES`."""
+    rows = {name: [] for name in CHANGES}
+    for case in tqdm(cases, "changing X-rays on purpose", leave=False):
+        image, masks = resize_image(read_grey(case.image), STRESS_SIZE), resize_masks(read_masks(case), STRESS_SIZE)
+        changed = [change(image, masks) for change in CHANGES.values()]
+        seen = np.stack([resize_image(picture, model.input_shape[1]) for picture, _ in changed])
+        for name, (_, true), answer in zip(CHANGES, changed, predict_probabilities(model, seen)):
+            rows[name].append({"patient": case.patient, "dice": merged_dice(true, answer)})
+    return {name: spread(some, "dice") for name, some in rows.items()}
