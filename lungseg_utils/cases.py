@@ -58,11 +58,8 @@ def find_cases(folder: Path | str) -> list[Case]:
     columns and cells may be missing. What it does not say comes from the Montgomery set's habits: a reading per case,
     "same pt as ID" in it, an ID that ends in _0 or _1, and ``original_sizes.csv``.
 
-    Args:
-        folder: the data set's folder, or a folder that holds exactly one data set.
-
     Returns:
-        The cases, sorted by ID.
+        The cases, sorted by ID. The folder may also be one that holds exactly one data set.
 
     Raises:
         DatasetError: the folder is no data set, X-rays and masks do not pair up, or a table cannot be used.

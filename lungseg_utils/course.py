@@ -17,10 +17,7 @@ from lungseg_utils.splits import load_split, save_split, split_cases
 
 
 def home() -> Path:
-    """The folder in which data, caches and runs lie: `data` of the checkout, or of the current folder.
-
-    The environment variable `LUNGSEG_HOME` names another one.
-    """
+    """The folder of data, caches and runs: `LUNGSEG_HOME`, or `data` of the checkout or of the current folder."""
     if os.environ.get("LUNGSEG_HOME"):
         return Path(os.path.expanduser(os.environ["LUNGSEG_HOME"])).resolve()
     checkout = Path(__file__).resolve().parent.parent
@@ -29,17 +26,11 @@ def home() -> Path:
 
 @dataclass(frozen=True)
 class Course:
-    """What the notebooks work on.
+    """What the notebooks work on."""
 
-    Attributes:
-        recipe: all choices of the training run.
-        data: folder of the data set; `None` stands for the drawn X-rays.
-        run: folder in which split, model, log and scores of this data set and recipe lie.
-    """
-
-    recipe: Recipe
-    data: Path | None
-    run: Path
+    recipe: Recipe  # all choices of the training run
+    data: Path | None  # folder of the data set; None stands for the drawn X-rays
+    run: Path  # folder in which split, model, log and scores of this data set and recipe lie
 
     @property
     def data_name(self) -> str:

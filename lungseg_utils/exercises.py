@@ -6,10 +6,9 @@ from collections.abc import Callable
 def check(test: Callable[[], None]) -> None:
     """Run a check of an answer and print its verdict; stands above the check as a decorator.
 
-    Args:
-        test: calls the answer, and asserts what it must fulfil. The message of each `assert` says what was seen and
-            what to look at, without giving the answer away. `NotImplementedError` means that there is no answer yet.
-            Any other exception is a mistake in the answer's code, and is shown as Python shows it.
+    The test calls the answer, and asserts what it must fulfil. The message of each `assert` says what was seen and what
+    to look at, without giving the answer away. `NotImplementedError` means that there is no answer yet. Any other
+    exception is a mistake in the answer's code, and is shown as Python shows it.
     """
     try:
         test()

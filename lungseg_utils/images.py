@@ -237,15 +237,10 @@ class Arrays:
 
 
 def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Arrays:
-    """Read all cases at one size, from the cache when it holds them.
+    """Read all cases of one data set, in their order, as squares of so many px; from the cache when it holds them.
 
     The cache is one file per data set and size. It is made again when the path, the size or the time of any
     file has changed, or the reader. Some of its cases can be taken from it too. It can be deleted any time.
-
-    Args:
-        cases: cases of one data set.
-        size: height and width of the arrays in px.
-        cache_folder: made if it is missing.
 
     Raises:
         DatasetError: there are no cases, or files that cannot be used; one message names them all.

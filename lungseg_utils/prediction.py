@@ -22,9 +22,7 @@ from lungseg_utils.training import model_for
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a trained model from a `.keras` file; taught in notebook 9.
-
-    Keras' safe mode stays on: a model file cannot run code of its own.
+    """Load a trained model from a `.keras` file, with Keras' safe mode on; taught in notebook 9.
 
     Raises:
         FileNotFoundError: there is no such file; the message says how to make one.
@@ -54,15 +52,9 @@ def load_pretrained() -> keras.Model:
 
 
 def predict_probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
-    """Predict lung probabilities for pictures of the model's size; taught in notebook 9.
+    """Predict lung probabilities for N pictures of the model's size, so many at once; taught in notebook 9.
 
-    Args:
-        model: from `load_model`.
-        images: (N, size, size) uint8.
-        batch_size: how many are computed at once.
-
-    Returns:
-        (N, size, size, masks) float32 in [0, 1].
+    From (N, size, size) uint8 to (N, size, size, masks) float32 in [0, 1].
     """
     inputs = images[..., np.newaxis].astype("float32") / 255
     inputs = np.repeat(inputs, model.input_shape[-1], axis=-1)
@@ -77,11 +69,8 @@ def clean(mask: np.ndarray, parts: int = 1) -> np.ndarray:
     count, and a part one pixel wide has no area, so that it is kept only when there is nothing else.
 
     Args:
-        mask: (height, width), 0 and 1. Pixels that touch at a corner are connected.
+        mask: (height, width), 0 and 1. Pixels that touch at a corner are connected. The result is uint8.
         parts: how many parts there should be: 1 for one lung, 2 for both.
-
-    Returns:
-        (height, width) uint8, 0 and 1.
     """
     outlines, _ = cv2.findContours(mask.astype("uint8"), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     largest = sorted(outlines, key=cv2.contourArea)[-parts:]

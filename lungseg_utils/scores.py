@@ -109,12 +109,7 @@ def nsd(distances: np.ndarray, tolerance_mm: float = TOLERANCE_MM) -> float:
     Nikolov et al., "Clinically Applicable Segmentation of Head and Neck Anatomy for Radiotherapy", J Med Internet Res
     23, 2021, where it is called surface Dice. Here each outline pixel counts the same. NaN if empty.
 
-    Args:
-        distances: mm, from `outline_distances`.
-        tolerance_mm: what counts as near.
-
-    Returns:
-        Between 0 and 1; 1 when no point of either outline is further than the tolerance from the other.
+    From `outline_distances`: 1 when no point of either outline is further than the tolerance from the other, else less.
     """
     return float(np.mean(distances <= tolerance_mm)) if len(distances) else float("nan")
 
@@ -138,11 +133,8 @@ def score_case(
 ) -> list[dict]:
     """Score one X-ray: a row per lung, and one for both merged; taught in notebook 9.
 
-    Args:
-        case: whose ID, patient, finding, sex and age stand in each row.
-        true: (height, width, 2), 0 and 1.
-        predicted: the same, or (height, width, 1) of a model that merges the lungs: then there is one row, for both.
-        spacing_mm: height and width of a pixel, or `None`.
+    The truth is (height, width, 2), 0 and 1. So is the prediction, or (height, width, 1) of a model that merges the
+    lungs: then there is one row, for both. The case's ID, patient, finding, sex and age stand in each row.
     """
     pairs = {}
     if predicted.shape[-1] == 2:
@@ -160,13 +152,7 @@ def bootstrap_interval(
     Patients are drawn with replacement, each with all its images, 10,000 times: images of one patient are alike, and
     count as one piece of news (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, percentile interval).
 
-    Args:
-        values: one per image.
-        patients: the patient of each image.
-        seed: of the drawing.
-
-    Returns:
-        Lower and upper end. Both are the mean where there is a single patient.
+    Values and patients are given by image. Returns the lower and upper end: the mean, where there is a single patient.
     """
     names, numbers = np.unique(np.asarray(patients), return_inverse=True)
     if len(names) < 2:

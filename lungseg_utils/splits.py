@@ -30,15 +30,11 @@ def deal(cases: Sequence[Case], parts: int, seed: int) -> list[list[str]]:
 def split_cases(cases: Sequence[Case], seed: int = 42) -> dict[str, list[str]]:
     """Split cases by patient into about 70 % training, 15 % validation and 15 % test. Taught in notebook 3.
 
-    Args:
-        cases: of at least 14 patients; their order does not matter.
-        seed: the same seed and cases give the same split.
-
     Returns:
-        Sorted case IDs under `"train"`, `"val"` and `"test"`.
+        Sorted case IDs under `"train"`, `"val"` and `"test"`. The same seed and cases give the same split.
 
     Raises:
-        DatasetError: there are too few patients.
+        DatasetError: there are fewer than 14 patients.
     """
     patients = {case.patient for case in cases}
     if len(patients) < 14:
@@ -53,15 +49,11 @@ def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str
     In fold k the k-th fifth is the test set, so that each case is tested exactly once, by a model that has seen no
     X-ray of its patient. A seventh of the other cases is for validation, again by patient and stratified.
 
-    Args:
-        cases: of at least 35 patients; their order does not matter.
-        seed: the same seed and cases give the same folds.
-
     Returns:
-        Five splits, as `split_cases` returns them.
+        Five splits, as `split_cases` returns them. The same seed and cases give the same folds.
 
     Raises:
-        DatasetError: there are too few patients.
+        DatasetError: there are fewer than 35 patients.
     """
     cases = sorted(cases, key=lambda case: case.id)
     patients = {case.patient for case in cases}

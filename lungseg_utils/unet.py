@@ -89,13 +89,7 @@ def build_unet(
 ) -> keras.Model:
     """Build a U-Net for square pictures; taught in notebook 5.
 
-    Args:
-        image_size: side of the picture, px; a multiple of `2 ** depth`.
-        input_channels: 1 for grey pictures.
-        output_channels: one per mask.
-        base_filters: filters at full size; each level below has twice as many.
-        depth: how often the encoder halves the picture.
-        momentum: of batch normalisation.
+    Args are those of `recipes.Recipe`. `image_size` is a multiple of `2 ** depth`.
 
     Returns:
         A model from (batch, image_size, image_size, input_channels) to probabilities in [0, 1] of shape
@@ -119,10 +113,9 @@ def build_unet(
 
 
 def multiply_adds(model: keras.Model) -> dict[str, int]:
-    """Count the multiply-adds of each convolution for one picture, forward only; taught in notebook 5.
+    """Count the multiply-adds of each convolution for one picture, forward only, by layer; taught in notebook 5.
 
-    Returns:
-        Layer name to number of multiply-adds. Other layers cost little beside these and are left out.
+    Other layers cost little beside these and are left out.
     """
     counts = {}
     for layer in model.layers:
