@@ -1,7 +1,6 @@
 """Find the X-rays of a data set on disk and pair each with its two masks and its reading.
 
-Files belong together because they share an ID, never because they stand at the same place in a sorted list:
-one missing file would shift every pair after it. The layout is the one of the Montgomery set::
+Files belong together because they share an ID, not by their place in a list. The layout is that of the Montgomery set::
 
     FOLDER/CXR_png/ID.png                  the X-ray
     FOLDER/ManualMask/leftMask/ID.png      the lung on the viewer's left (the patient's right lung)

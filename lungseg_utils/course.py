@@ -93,10 +93,8 @@ def cases_ready(course: Course) -> list[Case]:
 
 
 def real_cases(course: Course) -> list[Case] | None:
-    """The real X-rays at hand, on which notebook 9 scores models.
-
-    They are those of the chosen data set; else those in the folder that the environment variable
-    `LUNGSEG_MONTGOMERY` names; else those in `home()`, where `lungseg fetch` puts them; else `None`.
+    """The real X-rays at hand, on which notebook 9 scores models: those of the chosen data set, else those that the
+    environment variable `LUNGSEG_MONTGOMERY` names, else those in `home()`, where `lungseg fetch` puts them; or `None`.
     """
     named = course.data or os.environ.get("LUNGSEG_MONTGOMERY")
     fetched = home() / "MontgomerySet"

@@ -1,7 +1,6 @@
 """Read X-rays and masks, bring them to one size, and keep the result so that it is decoded once.
 
-Notebook 2 teaches ``read_grey``, ``read_mask``, ``read_masks``, ``resize_image`` and ``resize_masks``. The
-helpers around them deal with damaged files and unusual formats.
+The functions of notebook 2, and around them what deals with damaged files and unusual formats.
 """
 
 import hashlib

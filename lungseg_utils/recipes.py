@@ -80,11 +80,7 @@ RECIPES = {recipe.name: recipe for recipe in (LAPTOP, BEST, ARTICLE)}
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of that name.
-
-    Raises:
-        DatasetError: there is none; the message lists those there are.
-    """
+    """Return the recipe of that name; a DatasetError lists those there are when there is none."""
     if name not in RECIPES:
         raise DatasetError(f"There is no recipe named {name!r}. The recipes are: {', '.join(RECIPES)}.")
     return RECIPES[name]

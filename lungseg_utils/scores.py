@@ -97,8 +97,8 @@ def assd(distances: np.ndarray) -> float:
 def hd95(distances: np.ndarray) -> float:
     """95th percentile of the distances of both directions together, mm; taught in notebook 6. NaN if empty.
 
-    The plain Hausdorff distance is the largest one, and a single stray pixel decides it. Tools differ in
-    whether the two directions are joined before the percentile is taken; here they are.
+    A single stray pixel decides the largest one, the plain Hausdorff distance. Tools differ in whether the directions
+    are joined before the percentile is taken; here they are.
     """
     return float(np.percentile(distances, 95)) if len(distances) else float("nan")
 

@@ -87,9 +87,7 @@ def build_unet(
     depth: int = 4,
     momentum: float = 0.9,
 ) -> keras.Model:
-    """Build a U-Net for square pictures; taught in notebook 5.
-
-    Args are those of `recipes.Recipe`. `image_size` is a multiple of `2 ** depth`.
+    """Build a U-Net for square pictures, by the numbers of a `recipes.Recipe`; taught in notebook 5.
 
     Returns:
         A model from (batch, image_size, image_size, input_channels) to probabilities in [0, 1] of shape
