@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 from shared import REPOSITORY
 
 
+@pytest.mark.slow
 def test_without_nbgrader_the_tests_are_skipped_aloud():
     code = "import sys; sys.modules['nbgrader'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
     files = [str(REPOSITORY / "tests" / "assignments" / f"test_{name}.py") for name in ("assignments", "grading")]

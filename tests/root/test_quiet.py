@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import lungseg_utils.quiet
 import keras
@@ -23,6 +25,7 @@ def run(tmp_path, **environment) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_keras_in_the_home_folder_do_not_count(tmp_path):
     (tmp_path / ".keras").mkdir()
     settings = {"backend": "torch", "image_data_format": "channels_first", "floatx": "float16", "epsilon": 1e-7}

@@ -41,6 +41,7 @@ def test_the_article_watches_the_validation_loss(tmp_path):
     assert [c.monitor for c in checkpoints if c.save_best_only] == ["val_loss"]
 
 
+@pytest.mark.slow
 def test_the_article_trains_as_written():
     keras.utils.set_random_seed(0)
     small = dataclasses.replace(ARTICLE, image_size=64, base_filters=16)  # at 512 px a step takes half a minute
@@ -63,6 +64,7 @@ def test_the_article_trains_as_written():
     assert 0 < moved < 1.1e-5  # one step of Adam moves a weight by the learning rate at most
 
 
+@pytest.mark.slow
 def test_the_laptop_recipe_learns():
     recipe = dataclasses.replace(LAPTOP, image_size=32, base_filters=2, depth=2, learning_rate=2e-2, epochs=10)
     keras.utils.set_random_seed(0)

@@ -140,6 +140,7 @@ def test_same_seed_same_losses(at_one_go, tmp_path):
         np.testing.assert_allclose(column(rows, name), column(at_one_go[1], name), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_epoch_prints_a_line(tmp_path, capsys):
     training.train(TINY, ellipses(), SPLIT, tmp_path)
     printed = capsys.readouterr().out.splitlines()
