@@ -59,7 +59,7 @@ def predict(options: argparse.Namespace) -> None:
     failed = [row for row in rows if row["error"]]
     for row in rows:
         if not row["error"]:
-            print(f"{row['name']}: {xrays.describe(row)}")
+            print(f"{row['name']}: {xrays.areas_in_words(row)}")
     print(options.to)
     if failed:
         problems = "\n".join(row["error"] for row in failed)

@@ -130,7 +130,7 @@ def run_course(recipe: str, data: str | None) -> Iterator[str]:
         "",
         scores.format_summary(summary["scores"]),
         "",
-        describe(summary),
+        run_in_words(summary),
         f"All of it lies in {run}.",
     ]
 
@@ -160,7 +160,7 @@ def peak_memory() -> float | None:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e9, 2)
 
 
-def describe(summary: dict) -> str:
+def run_in_words(summary: dict) -> str:
     """One line about a run, under its table."""
     images = ", ".join(f"{count} {part}" for part, count in summary["images"].items())
     memory = f", {summary['peak_memory_gb']:.1f} GB at most" if summary["peak_memory_gb"] else ""

@@ -11,7 +11,7 @@ import cv2
 import keras
 
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.inference.xrays import describe, measure, overlay, read_xray, segment
+from lungseg_utils.inference.xrays import areas_in_words, measure, overlay, read_xray, segment
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -87,5 +87,5 @@ def describe_file(model: keras.Model, path: Path, name: str) -> str:
     return (
         f'<img alt="{html.escape(alt)}" style="max-width: 512px" '
         f'src="data:image/png;base64,{base64.b64encode(picture.tobytes()).decode()}">'
-        f"<p>{html.escape(name)}: {describe(measure(xray, masks))}</p>"
+        f"<p>{html.escape(name)}: {areas_in_words(measure(xray, masks))}</p>"
     )

@@ -230,7 +230,7 @@ def measure(xray: XRay, masks: np.ndarray) -> dict:
     return values | {column: round(areas[lung], 2) for column, lung in AREAS.items() if lung in areas}
 
 
-def describe(values: dict) -> str:
+def areas_in_words(values: dict) -> str:
     """Say in a line what `measure` found."""
     areas = [f"{lung} {values[column]:.0f} cm²" for column, lung in AREAS.items() if values.get(column) is not None]
     found = ", ".join(areas) or "areas unknown, because the file does not say how large a pixel is"

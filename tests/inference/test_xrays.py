@@ -265,7 +265,7 @@ def test_spacing_given_by_hand_is_for_files_that_do_not_say_it(inputs, tmp_path)
     rows = xrays.predict_files(Reader(), [inputs / "chest.png", inputs / "Chest.dcm"], tmp_path / "out", spacing_mm=4)
     assert [row["row_mm"] for row in rows] == [4, 2]
     assert rows[0]["both_cm2"] == pytest.approx(4 * rows[1]["both_cm2"], rel=0.001)
-    assert "cm²" in xrays.describe(rows[0]) and "100 x 120 px" in xrays.describe(rows[0])
+    assert "cm²" in xrays.areas_in_words(rows[0]) and "100 x 120 px" in xrays.areas_in_words(rows[0])
 
 
 def test_a_model_that_merges_the_lungs_gives_one_mask_and_one_area(inputs, tmp_path):
