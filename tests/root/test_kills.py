@@ -57,15 +57,20 @@ def weights(folder: Path, name: str) -> list[np.ndarray]:
 
 
 def test_a_training_killed_again_and_again(tmp_path):
-    undisturbed, folder, killed = tmp_path / "undisturbed", tmp_path / "run", 0
+    undisturbed, folder, killed, left = tmp_path / "undisturbed", tmp_path / "run", 0, set()
     start(f"t.train_long({str(undisturbed)!r})").communicate()
     while killed < KILLS:
-        killed += kill_within(1.5, start(f"print('begins'); t.train_long({str(folder)!r})"))
+        process = start(f"print('begins'); t.train_long({str(folder)!r})")
+        for _ in range(random.randint(0, 8)):  # epochs, so that each moment of a training has its chance
+            process.stdout.readline()
+        killed += kill_within(0.2, process)
+        left |= {path.name.replace(path.name[5:-5], "*") for path in folder.glob(".*.writing.*")}
         if len(training.read_log(folder / "log.csv")) == LONG.epochs:
             check_training(folder, undisturbed)
             shutil.rmtree(folder)
     start(f"print('begins'); t.train_long({str(folder)!r})").communicate()
     check_training(folder, undisturbed)
+    print(killed, "kills, drafts left for the next run:", left)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "undisturbed"]
 
 
