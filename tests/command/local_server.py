@@ -52,17 +52,17 @@ def status(code: int) -> Route:
     return lambda handler: handler.send_error(code)
 
 
+def head(handler: Handler, code: int, **headers) -> None:
+    handler.send_response(code)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), str(value))
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+
+
 def redirect(location: str) -> Route:
     """Send the client to another address."""
-
-    def route(handler: Handler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", location)
-        handler.send_header("Content-Length", "0")
-        handler.send_header("Connection", "close")
-        handler.end_headers()
-
-    return route
+    return lambda handler: head(handler, 302, Location=location, Content_Length=0)
 
 
 def send(
@@ -87,28 +87,20 @@ def send(
     """
 
     def route(handler: Handler) -> None:
-        start = 0
+        start, code, headers = 0, 200, {}
         if ranges and handler.headers["Range"]:
-            start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-            start = start if ranges_from is None else ranges_from
+            asked = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            start, code = asked if ranges_from is None else ranges_from, 206
             if start >= len(data):
                 return handler.send_error(416)
-            handler.send_response(206)
-            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        else:
-            handler.send_response(200)
+            headers = {"Content_Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
         body = data[start:]
-        if says_size:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.send_header("Connection", "close")
-        handler.end_headers()
+        head(handler, code, **headers, **({"Content_Length": len(body)} if says_size else {}))
         for at in range(0, len(body), PIECE):
             if stop_after is not None and at >= stop_after:
                 return
-            if stall_after is not None and at >= stall_after:
-                handler.server.closing.wait(10)
-                return
-            if handler.server.closing.wait(pause_s):
+            stalls = stall_after is not None and at >= stall_after
+            if handler.server.closing.wait(10 if stalls else pause_s) or stalls:
                 return
             handler.wfile.write(body[at : at + PIECE])
 

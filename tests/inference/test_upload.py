@@ -17,6 +17,10 @@ from lungseg_utils.inference import upload, xrays
 pytest.importorskip("ipywidgets")
 
 
+def png(height: int, width: int) -> bytes:
+    return cv2.imencode(".png", chest(height, width)[0])[1].tobytes()
+
+
 def choose(box, name: str, content: bytes) -> str:
     """What the box shows after a file was chosen."""
     now = datetime.datetime.now(datetime.UTC)
@@ -33,38 +37,26 @@ def shown(text: str) -> np.ndarray:
 
 def test_a_chosen_file_shows_outlines_and_areas():
     image, _ = chest(120, 100)
-    box = upload.upload_button(Reader())
-    text = choose(box, "Röntgen <1>.png", cv2.imencode(".png", image)[1].tobytes())
+    text = choose(upload.upload_button(Reader()), "Röntgen <1>.png", png(120, 100))
     assert np.array_equal(shown(text), xrays.overlay(image, xrays.segment(Reader(), of(image))))
     assert 'alt="The X-ray Röntgen &lt;1&gt;.png with a solid line' in text and "100 x 120 px" in text
     assert "unknown" in text and "cm²" not in text
+    merged = choose(upload.upload_button(Reader(masks=1)), "a.png", png(60, 50))
+    assert "line around each lung" in merged and "solid" not in merged
+    assert upload.uploaded({"a.png": {"metadata": {"size": 3}, "content": b"abc"}}) == [("a.png", b"abc")], "version 7"
 
 
-def test_a_chosen_dicom_file_and_a_typed_path(tmp_path):
+def test_a_dicom_file_a_typed_path_and_bad_files(tmp_path):
     path = write_dicom(tmp_path / "chest.dcm", chest(120, 100)[0], 8, PixelSpacing=[2, 2])
     box = upload.upload_button(Reader())
     first = choose(box, "chest.dcm", path.read_bytes())
     assert re.search(r"viewer.s left \d+ cm², viewer.s right \d+ cm², both \d+ cm²", first)
-    box.children[2].value = ""
     box.children[1].value = f" {path} "
     assert shown(box.children[2].value).shape == (120, 100, 3) and str(path) in box.children[2].value
-
-
-def test_a_bad_file_is_named_as_the_user_calls_it(tmp_path):
-    box = upload.upload_button(Reader())
     text = choose(box, "note.txt", b"hello")
     assert "Not a picture that can be read: note.txt" in text and "<img" not in text
     box.children[1].value = str(tmp_path / "gone.png")
     assert "gone.png" in box.children[2].value and "No such file" in box.children[2].value
-
-
-def test_merged_lungs_are_described_as_such():
-    text = choose(upload.upload_button(Reader(masks=1)), "a.png", cv2.imencode(".png", chest(60, 50)[0])[1].tobytes())
-    assert "line around each lung" in text and "solid" not in text
-
-
-def test_uploads_of_ipywidgets_7():
-    assert upload.uploaded({"a.png": {"metadata": {"size": 3}, "content": b"abc"}}) == [("a.png", b"abc")]
 
 
 def test_without_ipywidgets_the_message_says_what_to_do(monkeypatch):

@@ -215,6 +215,8 @@ def test_decoded_once_and_kept_in_one_file(tiny_set, tmp_path, decodes, monkeypa
     second.images[0] = 0  # the caller may write to them without touching the cache
     monkeypatch.chdir(tiny_set.parent)
     assert same(first, load_arrays(find_cases("tiny"), 32, "new/cache")), "a relative path is the same one"
+    monkeypatch.chdir(tiny_set)
+    assert same(first, load_arrays(find_cases("."), 32, "../new/cache"))
     # some of the cases, in the order asked for
     some, part = load_arrays([cases[4], cases[1]], 32, cache), first.part([cases[4].id, cases[1].id])
     assert same(some, part) and part.ids == [cases[4].id, cases[1].id]
