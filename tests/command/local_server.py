@@ -67,24 +67,14 @@ def redirect(location: str) -> Route:
 
 def send(
     data: bytes,
-    ranges: bool = True,
-    says_size: bool = True,
-    stop_after: int | None = None,
-    stall_after: int | None = None,
-    pause_s: float = 0.0,
-    ranges_from: int | None = None,
+    ranges: bool = True,  # whether a Range header is obeyed
+    says_size: bool = True,  # whether there is a Content-Length
+    stop_after: int | None = None,  # close the connection after so many bytes of one answer
+    stall_after: int | None = None,  # send nothing more after so many bytes, with the connection left open
+    pause_s: float = 0.0,  # before each piece of 4096 bytes
+    ranges_from: int | None = None,  # where the answers to ranges begin, whatever was asked
 ) -> Route:
-    """Send a file.
-
-    Args:
-        data: its bytes.
-        ranges: whether a Range header is obeyed.
-        says_size: whether there is a Content-Length.
-        stop_after: close the connection after so many bytes of one answer.
-        stall_after: send nothing more after so many bytes of one answer, with the connection left open.
-        pause_s: wait this long before each piece of 4096 bytes.
-        ranges_from: where the answers to ranges begin, whatever was asked.
-    """
+    """Send a file, well or badly."""
 
     def route(handler: Handler) -> None:
         start, code, headers = 0, 200, {}

