@@ -29,12 +29,16 @@ BEGIN = f"""
 import sys
 sys.path[:0] = {[str(REPOSITORY), str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "root")]}
 import test_kills as t
+print("begins")
 """
+TRAIN = BEGIN + "t.train_long(sys.argv[1])"
+SAVE = BEGIN + "t.save_often(sys.argv[1])"
 
 
-def start(code: str) -> subprocess.Popen:
-    """Run a line with this module as `t` in another process, up to its first line of output."""
-    process = subprocess.Popen([sys.executable, "-u", "-c", BEGIN + code], stdout=subprocess.PIPE, text=True)
+def start(code: str, *arguments: Path) -> subprocess.Popen:
+    """Run code in another process, up to its first line of output."""
+    command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline()
     return process
 
@@ -58,9 +62,9 @@ def weights(folder: Path, name: str) -> list[np.ndarray]:
 
 def test_a_training_killed_again_and_again(tmp_path):
     undisturbed, folder, killed, left = tmp_path / "undisturbed", tmp_path / "run", 0, set()
-    start(f"t.train_long({str(undisturbed)!r})").communicate()
+    start(TRAIN, undisturbed).communicate()
     while killed < KILLS:
-        process = start(f"print('begins'); t.train_long({str(folder)!r})")
+        process = start(TRAIN, folder)
         for _ in range(random.randint(0, 8)):  # epochs, so that each moment of a training has its chance
             process.stdout.readline()
         killed += kill_within(0.2, process)
@@ -68,14 +72,14 @@ def test_a_training_killed_again_and_again(tmp_path):
         if len(training.read_log(folder / "log.csv")) == LONG.epochs:
             check_training(folder, undisturbed)
             shutil.rmtree(folder)
-    start(f"print('begins'); t.train_long({str(folder)!r})").communicate()
+    start(TRAIN, folder).communicate()
     check_training(folder, undisturbed)
     print(killed, "kills, drafts left for the next run:", left)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "undisturbed"]
 
 
 def check_training(folder: Path, undisturbed: Path) -> None:
-    start(f"print('begins'); t.train_long({str(folder)!r})").communicate()  # clears up; a finished run trains nothing
+    start(TRAIN, folder).communicate()  # clears up; a finished run trains nothing
     assert {path.name for path in folder.iterdir()} == {"best.keras", "last.keras", "log.csv", "run.json"}
     rows, expected = (training.read_log(each / "log.csv") for each in (folder, undisturbed))
     for name in ("epoch", "loss", "val_loss"):
@@ -86,12 +90,17 @@ def check_training(folder: Path, undisturbed: Path) -> None:
     print("the log is", "equal to the byte" if same[0] == same[1] else "equal up to rounding")
 
 
-def fill_cache(folder: str, cache: str) -> None:
-    cases = find_cases(folder)
-    print("ready")
-    while True:
-        load_arrays(cases, 256, cache)
-        shutil.rmtree(cache)
+FILL_CACHE = f"""
+import shutil, sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from lungseg_utils.cases import find_cases
+from lungseg_utils.images import load_arrays
+cases = find_cases(sys.argv[1])
+print("ready")
+while True:
+    load_arrays(cases, 256, sys.argv[2])
+    shutil.rmtree(sys.argv[2])
+"""
 
 
 def test_a_cache_killed_again_and_again(tmp_path):
@@ -99,7 +108,7 @@ def test_a_cache_killed_again_and_again(tmp_path):
     expected = load_arrays(cases, 256, tmp_path / "other")
     left = []
     for _ in range(KILLS):
-        assert kill_within(0.5, start(f"t.fill_cache({str(tmp_path / 'set')!r}, {str(cache)!r})"))
+        assert kill_within(0.5, start(FILL_CACHE, tmp_path / "set", cache))
         left += [path.suffix for path in cache.glob("*")] if cache.exists() else []
         arrays = load_arrays(cases, 256, cache)
         assert arrays.images.tobytes() == expected.images.tobytes()
@@ -113,14 +122,13 @@ def save_often(path: str) -> None:
     model = training.keras.Sequential([training.keras.Input((1,)), training.keras.layers.Dense(1)])
     checkpoint = training.SafeCheckpoint(Path(path))
     checkpoint.set_model(model)
-    print("ready")
     for epoch in range(200):
         checkpoint.on_epoch_end(epoch, {})
 
 
 def test_two_writers_of_one_checkpoint_never_leave_a_broken_one(tmp_path):
     path, looks = tmp_path / "last.keras", 0
-    writers = [start(f"t.save_often({str(path)!r})") for _ in range(2)]
+    writers = [start(SAVE, path) for _ in range(2)]
     while any(writer.poll() is None for writer in writers):
         if path.exists():
             with zipfile.ZipFile(path) as file:
