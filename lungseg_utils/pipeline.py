@@ -19,12 +19,8 @@ SHADOWED = 0.5  # share of the pictures that get a white shadow
 def scale(image: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Turn one stored case into what a network takes; taught in notebook 4.
 
-    Args:
-        image: (size, size) uint8.
-        masks: (size, size, 2) uint8, values 0 and 1.
-
-    Returns:
-        Image (size, size, 1) float32 in [0, 1] and masks (size, size, 2) float32 in {0, 1}.
+    From an image (size, size) and masks (size, size, 2), uint8, to an image (size, size, 1) in [0, 1] and masks of the
+    same shape in {0, 1}, float32.
     """
     image = tf.cast(image[..., tf.newaxis], tf.float32) / 255
     return image, tf.cast(masks, tf.float32)

@@ -84,14 +84,8 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     log-odds, log(p / (1 - p)): on either side of an outline the probabilities of a trained network are nearly 0 and 1,
     wherever it runs between the two pixels; the log-odds still tell where.
 
-    Args:
-        probabilities: (size, size, masks) float32 in [0, 1].
-        height: of the X-ray and its masks, px.
-        width: the same.
-        threshold: a pixel counts as lung above it.
-
-    Returns:
-        (height, width, masks) uint8, 0 and 1.
+    From (size, size, masks) float32 in [0, 1] to (height, width, masks) uint8, 0 and 1. A pixel counts as lung above
+    the threshold.
     """
     count = probabilities.shape[-1]
     log_odds = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
@@ -109,10 +103,8 @@ def score_probabilities(
 ) -> list[dict]:
     """Score predictions against the masks of their cases, at the size of these; taught in notebook 9.
 
-    Args:
-        cases: N cases.
-        probabilities: N arrays (height, width, masks) float32 in [0, 1] of the whole X-ray, of any size.
-        read: gives the true masks of a case; another than `read_masks` where cases are scored many times, or changed.
+    Probabilities are an array (height, width, masks) float32 in [0, 1] for each case, of the whole X-ray, of any size.
+    `read` gives true masks: another than `read_masks` where cases are scored many times, or changed.
 
     Returns:
         Rows of `score_case`.

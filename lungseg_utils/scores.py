@@ -73,10 +73,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 def outline_distances(true: np.ndarray, predicted: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
     """Distance from each outline point of either mask to the other's outline, mm; taught in notebook 6.
 
-    Args:
-        true: (height, width), 0 and 1.
-        predicted: the same shape.
-        spacing_mm: height and width of a pixel, mm.
+    Masks are (height, width), 0 and 1; the spacing is height and width of a pixel.
 
     Returns:
         (points of both,) in mm. Where one mask alone is empty, nothing is further away: the diagonal of the picture

@@ -165,18 +165,20 @@ def fill_source(source: Path) -> bool:
     return after != before
 
 
-def build_notebook(source: Path, home: Path) -> None:
+def build_notebook(source: Path, home: Path, in_turn: bool) -> None:
     """Execute a notebook on the drawn X-rays with the laptop recipe and write source and .ipynb.
 
     Args:
         source: a .py in the percent format.
         home: what notebooks leave behind goes there.
+        in_turn: whether all before it have run. Else it made what they leave behind, and its time says nothing.
     """
     fill_source(source)
     notebook = from_source(source)
     seconds = execute(notebook, FOLDER, home / f"{source.stem}.ipynb")
-    source.write_text(write_time(source.read_text(encoding="utf-8"), seconds), encoding="utf-8")
-    notebook.cells[0].source = write_time(notebook.cells[0].source, seconds)
+    if in_turn:
+        source.write_text(write_time(source.read_text(encoding="utf-8"), seconds), encoding="utf-8")
+        notebook.cells[0].source = write_time(notebook.cells[0].source, seconds)
     settle_progress_bars(notebook)
     drop_widgets(notebook)
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
@@ -190,7 +192,7 @@ def build_notebooks(chosen: list[Path]) -> None:
         os.environ.update(LUNGSEG_HOME=home, LUNGSEG_DATA="", LUNGSEG_RECIPE="laptop")
         os.environ.pop("LUNGSEG_MONTGOMERY", None)  # no real X-ray may come into an output that is committed
         for source in chosen:
-            build_notebook(source, Path(home))
+            build_notebook(source, Path(home), in_turn=chosen == sources([]))
 
 
 def main() -> None:

@@ -6,8 +6,12 @@ import subprocess
 import tomllib
 
 import pytest
+import yaml
 from shared import REPOSITORY
 
+from lungseg_utils import kept
+from lungseg_utils.files import read_json
+from lungseg_utils.scores import read_scores
 from studies import tables
 
 PAGES = sorted(
@@ -43,12 +47,26 @@ def test_readme_is_one_screen_and_a_little():
 @pytest.mark.parametrize("page", tables.PAGES)
 def test_what_stands_between_marks_is_what_a_command_writes(page):
     text = read(page)
-    assert tables.filled(text, posixpath.dirname(page) or ".") == text, "run `make report`"
+    assert tables.filled(text, posixpath.dirname(page) or ".") == text, "run `python -m studies tables`"
 
 
 def test_every_table_has_its_place_and_every_mark_its_table():
     marks = [mark for page in tables.PAGES for mark in re.findall(r"^<!-- (\w+) -->$", read(page), re.MULTILINE)]
     assert set(marks) == set(tables.TABLES)
+
+
+def test_a_table_names_the_stages_whose_figures_it_reads(monkeypatch):
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    outs = {stage: {name for out in about["outs"] for name in out} for stage, about in stages.items()}
+    read = set()
+    for module in (kept, tables):
+        monkeypatch.setattr(module, "read_json", lambda path: read.add(path) or read_json(path), raising=False)
+        monkeypatch.setattr(module, "read_scores", lambda path: read.add(path) or read_scores(path), raising=False)
+    for mark, (table, named) in tables.TABLES.items():
+        read.clear()
+        table()
+        paths = {path.relative_to(REPOSITORY).as_posix() for path in read}
+        assert {stage for stage, made in outs.items() if made & paths} == set(named), mark
 
 
 def spoiled(value):
