@@ -619,7 +619,7 @@ print(f"{height} x {width} places, {first.kernel.shape} weights: {by_hand:,} mul
 
 # %%
 def multiply_adds(model):
-    """Count the multiply-adds of each convolution for one picture, forward only."""
+    """Count the multiply-adds of each convolution for one picture, forward only, by layer."""
     counts = {}
     for layer in model.layers:
         if isinstance(layer, layers.Conv2DTranspose):  # each input pixel is spread over the kernel

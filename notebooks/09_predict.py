@@ -417,13 +417,13 @@ test, test_cases = arrays.part(split["test"]), [by_id[case_id] for case_id in sp
 assert not {case.patient for case in test_cases} & {by_id[name].patient for name in split["train"] + split["val"]}
 
 # %% tags=["nbval-ignore-output"]
-figure, axes = figures.new_figure(3, 3, width=2.4, height=2.5)
-for line, case, each in zip(axes, test_cases, predict_probabilities(model, test.images[:3])):
+figure, axes = figures.new_figure(2, 3, width=2.4, height=2.5)
+for line, case, each in zip(axes, test_cases, predict_probabilities(model, test.images[:2])):
     image, true = read_grey(case.image), read_masks(case)
     figures.draw_xray(line[0], image, case.id)
     figures.draw_xray(line[1], 255 * true.max(axis=-1), "truth")
     figures.draw_xray(line[2], 255 * to_masks(each, *image.shape).max(axis=-1), "prediction")
-figures.show(figure, "Three rows of three pictures: a chest X-ray, the true mask of its two lungs in white on black, "
+figures.show(figure, "Two rows of three pictures: a chest X-ray, the true mask of its two lungs in white on black, "
              "and the predicted mask, which looks nearly the same.")
 
 # %% [markdown]
