@@ -92,7 +92,8 @@ def to_masks(probabilities: np.ndarray, height: int, width: int, threshold: floa
     masks = []
     for channel in range(count):
         lung = cv2.resize(log_odds[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
-        masks.append(clean(lung > logit(threshold), parts=2 if count == 1 else 1))
+        lung = lung > logit(threshold)  # frees the numbers, four bytes a pixel
+        masks.append(clean(lung, parts=2 if count == 1 else 1))
     return np.stack(masks, axis=-1)
 
 

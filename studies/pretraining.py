@@ -6,6 +6,7 @@ is written from them (`model_card.py`), so that the two cannot disagree.
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import dataclasses
+import io
 import os
 import zipfile
 from collections.abc import Collection
@@ -20,7 +21,7 @@ from studies.scoring import score_cases
 from studies import keys
 from studies.provenance import begin, claim_folder, code_version, finish, now, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
-from lungseg_utils.files import read_json, write_json
+from lungseg_utils.files import read_json, write_json, write_whole
 from lungseg_utils.prediction import load_model
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import model_for, read_log, train
@@ -94,16 +95,14 @@ def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
     """
     small = model_for(plan.recipe)
     small.set_weights([weights.astype(np.float16).astype(np.float32) for weights in model.get_weights()])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plain, draft = path.with_suffix(".plain.keras"), path.with_suffix(".draft.keras")
-    small.save(plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            target.writestr(name, source.read(name))
-    plain.unlink()
-    if draft.stat().st_size > LARGEST:
-        raise RuntimeError(f"{draft} has {draft.stat().st_size} bytes, more than {LARGEST}: use fewer filters.")
-    os.replace(draft, path)
+    with write_whole(path) as draft:
+        small.save(draft)
+        content = draft.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as plain, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target:
+            for name in plain.namelist():
+                target.writestr(name, plain.read(name))
+        if draft.stat().st_size > LARGEST:
+            raise RuntimeError(f"{path} has {draft.stat().st_size} bytes, more than {LARGEST}: use fewer filters.")
 
 
 # --- all of it ---

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.cases import DatasetError
+from lungseg_utils.files import write_whole
 from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
 from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
@@ -241,7 +242,8 @@ def _write_png(path: Path, image: np.ndarray) -> None:
     """Write a grey or RGB picture. Python opens the file, so that any path works on any system."""
     if image.ndim == 3:
         image = image[..., ::-1]  # OpenCV's order is blue, green, red
-    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    with write_whole(path) as draft:
+        draft.write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
 def _find_files(paths: Iterable[Path | str]) -> list[Path]:
