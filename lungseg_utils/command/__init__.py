@@ -52,7 +52,9 @@ def run_safely(work: Callable[[], None]) -> int:
                 sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        return end(128 + (heard[-1] if heard else signal.SIGINT), "Stopped.")
+        code = end(128 + (heard[-1] if heard else signal.SIGINT), "Stopped.")
+        sys.stderr = open(os.devnull, "w")  # libraries that were interrupted say more while Python ends
+        return code
     except BrokenPipeError:
         return end(128 + 13, "")
     except Exception as error:  # a library may make something else of an interruption

@@ -18,9 +18,15 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of
 DRAW = ("draw", "--count", "200", "--size", "64")
 
 
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to what it starts in the background: Ctrl-C is ignored there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*words, program=(sys.executable, "-m", "lungseg_utils"), **environment) -> subprocess.Popen:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*program, *map(str, words)], **pipes, env={**os.environ, **environment})
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": {**os.environ, **environment}}
+    first = None if sys.platform == "win32" else heed_ctrl_c
+    return subprocess.Popen([*program, *map(str, words)], **options, preexec_fn=first)
 
 
 def end(process: subprocess.Popen) -> tuple[int, str, str]:
