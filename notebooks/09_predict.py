@@ -973,7 +973,8 @@ for name, value in sorted(stress.items(), key=lambda item: -item[1]["mean"]):
 # find out takes many trainings on real X-rays, more than a notebook has time for. They were run once, on the Montgomery
 # set, and their scores come with the course, with the ID, finding, sex and age of each X-ray, but no picture, because
 # the real X-rays must not be passed on. (For the same reason the trained models are left out.) This section reads these
-# files.
+# files. Some were measured with earlier code than today's: the page
+# [RESULTS.md](../RESULTS.md) says which, and why.
 #
 # Two recipes are compared. `laptop` you know. `best` begins with the weights of the shipped model, which has learned
 # from drawings, and goes on with real X-rays. This is called **fine-tuning**. Where do the two recipes differ?
