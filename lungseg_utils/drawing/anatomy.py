@@ -108,7 +108,7 @@ def mediastinum(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) ->
     layer *= canvas.full(bell(cv2.pow(canvas.u / u(*ranges.MEDIASTINUM_WIDTH), 4)) * _swell(rng, away))
     width, pitch, gaps = u(*ranges.SPINE_WIDTH), u(*ranges.VERTEBRA), u(0, 0.35)
     spine = bell(cv2.pow(canvas.u / width, 4)) * (1 - gaps * cv2.pow(np.cos(canvas.t * (np.pi / pitch)), 8))
-    trachea = bell(cv2.pow((canvas.u - u(-0.03, 0.02)) / u(0.05, 0.075), 4)) * ramp(canvas.t, 0.38, 0.3)
+    trachea = bell(cv2.pow((canvas.u - u(*ranges.TRACHEA_SHIFT)) / u(0.05, 0.075), 4)) * ramp(canvas.t, 0.38, 0.3)
     neck = canvas.spot(0, 0, u(*ranges.NECK_REACH), u(0.1, 0.25)) * u(*ranges.NECK_SHADOW)
     return layer + canvas.full(u(*ranges.SPINE) * spine - u(*ranges.TRACHEA) * trachea + neck)
 
@@ -140,11 +140,28 @@ def organs(canvas: Canvas, patient: Patient) -> np.ndarray:
     return canvas.fill([np.concatenate([left[::-1], right, sides])], 0.003)
 
 
-def abdomen(canvas: Canvas, rng: Rng, organs: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """6: liver, stomach and gut, thicker further down."""
-    deeper = ramp(canvas.t, 0.75, rng.uniform(0.85, 1.15))
-    share = (0.55 + 0.45 * deeper) * _swell(rng, away + 0.005)
-    return organs * canvas.full(share * rng.uniform(*ranges.ABDOMEN))
+def abdomen(canvas: Canvas, rng: Rng, patient: Patient, organs: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """6: liver, stomach and gut, thicker further down and thinner at the flanks, where fat may be dark beside the wall.
+
+    How bright all this is says nothing about where the lungs end: the thin edge of the diaphragm and its shape do.
+    """
+    u = rng.uniform
+    share = (1 - u(0, 0.5) * ramp(canvas.t, u(0.85, 1.3), 0.75)) * _swell(rng, away + 0.005)
+    dark = np.zeros_like(canvas.u)
+    for side, wall in zip((-1, 1), patient.walls, strict=True):
+        inwards = np.maximum(abs(wall[0, 0]) + u(0, 0.1) - side * canvas.u, 0)
+        share *= 1 - u(*ranges.FLANK_THIN) * bell(cv2.pow(inwards / u(*ranges.FLANK_WIDTH), 2))
+        dark += u(*ranges.FAT) * bell(cv2.pow((inwards - u(0, 0.1)) / u(*ranges.FAT_WIDTH), 2))
+    edge = canvas.bands(np.stack(patient.domes), u(*ranges.DIAPHRAGM_WIDTH), 0.001) * u(*ranges.DIAPHRAGM)
+    return organs * canvas.full(share * u(*ranges.ABDOMEN) - dark) + edge
+
+
+def murk(canvas: Canvas, rng: Rng) -> np.ndarray:
+    """6: slow shades around the lungs that say nothing about where they end."""
+    u = rng.uniform
+    if rng.random() > ranges.MURK_ODDS:
+        return np.zeros((canvas.size, canvas.size), np.float32)
+    return canvas.noise(rng, 4) * u(*ranges.MURK) + canvas.noise(rng, 8) * u(*ranges.MURK) / 2
 
 
 def gas(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
@@ -190,7 +207,7 @@ def _bone(canvas: Canvas, layer: np.ndarray, width: float) -> np.ndarray:
     return cv2.addWeighted(layer, 0.55, np.maximum(rim, 0, out=rim), 1.2, 0)
 
 
-def ribs(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
+def ribs(canvas: Canvas, rng: Rng, patient: Patient, organs: np.ndarray) -> np.ndarray:
     """8: ribs: rear parts from the spine outwards, front parts from there down and back towards the middle."""
     u = rng.uniform
     pitch, width, first = u(*ranges.RIB_PITCH), u(*ranges.RIB_WIDTH), u(-0.04, 0)
@@ -199,7 +216,7 @@ def ribs(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     rear, fore = [], []
     for side, wall in zip((-1, 1), patient.walls, strict=True):
         reach, height = mirror(wall, side)[::-1].T
-        j = np.arange(int(1.1 / pitch))[:, None]  # one row for each rib
+        j = np.arange(int(1.25 / pitch))[:, None]  # one row for each rib
         at, inner = rng.uniform((-0.006, 0.28), (0.006, 0.4), (len(j), 2)).T[..., None] + (first + j * pitch, 0.02 * j)
         fall = drop * (0.7 + 0.09 * j)
         end = np.interp(at + fall, height, reach) + 0.02
@@ -214,7 +231,7 @@ def ribs(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     far = canvas.full(ramp(away, 0.33, 0.63) * less)  # gristle is not seen
     layer = canvas.bands(np.concatenate(rear), width) * near
     layer += canvas.bands(np.concatenate(fore), width * np.linspace(1, 1.2, 16)) * far
-    return _bone(canvas, layer, width)
+    return _bone(canvas, layer, width) * (1 - (1 - u(*ranges.RIB_BELOW)) * organs)
 
 
 def clavicles(canvas: Canvas, rng: Rng) -> np.ndarray:

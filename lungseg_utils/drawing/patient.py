@@ -71,12 +71,12 @@ def _lung_border(rng: Rng, side: int, wide: float, apex: float, gap: float, shif
     return border, int(np.argmin(border[:, 1]))
 
 
-def draw_masks(canvas: Canvas, patient: Patient, fluid: np.ndarray) -> np.ndarray:
-    """Masks of both lungs, (size, size, 2) uint8; what lies in fluid is cut away; each lung is one piece."""
-    finer, dry = max(2, 2 * FINE // canvas.size), 1 - fluid
+def draw_masks(canvas: Canvas, patient: Patient) -> np.ndarray:
+    """Masks of both lungs, (size, size, 2) uint8; each lung is one piece, also behind fluid and white shadows."""
+    finer = max(2, 2 * FINE // canvas.size)
     masks = np.zeros((2, canvas.size, canvas.size), np.uint8)
     for mask, outline in zip(masks, patient.outlines, strict=True):
-        lung = fill_polygons([canvas.place(outline)], canvas.size, finer) * dry > 0.5
+        lung = fill_polygons([canvas.place(outline)], canvas.size, finer) > 0.5
         pieces, _ = cv2.findContours(lung.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(mask, [max(pieces, key=cv2.contourArea)], -1, 1, cv2.FILLED)
     masks[1] &= 1 - masks[0]

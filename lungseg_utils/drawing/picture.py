@@ -108,7 +108,7 @@ def _collimate(canvas: Canvas, rng: Rng, layer: np.ndarray, patient: Patient) ->
     u = rng.uniform
     points = np.concatenate([canvas.place(outline) for outline in patient.outlines])
     (left, _), (right, low) = points.min(0), points.max(0) + 0.005
-    slant, below = u(-0.02, 0.02), low + 0.005 + u(0, 1) ** 2 * 0.25
+    slant, below = u(-0.02, 0.02), low + 0.01 + u(0, 1) * 0.35
     before, after = left * u(0, 0.9), right + (1 - right) * u(0.1, 1)
     ends = np.maximum((below - slant, below + slant), low)
     borders = [[(0, ends[0]), (1, ends[1]), (1, 2), (0, 2)]]
@@ -160,7 +160,7 @@ def draw_visit(
     if finding and sick.random() < ranges.EFFUSION_ODDS:
         fluid, effusion = findings.fluid(canvas, sick)
         words.append(effusion)
-    masks = draw_masks(canvas, patient, fluid * (sick.random() < ranges.CUT_ODDS))
+    masks = draw_masks(canvas, patient)
     lungs = (masks[..., 0] | masks[..., 1]).astype(np.float32)
     layer = _chest(canvas, part, patient, lungs, fluid, without)
     if finding:
@@ -204,11 +204,12 @@ def _chest(
         layer += anatomy.mediastinum(canvas, part("mediastinum"), patient, away)
         layer += anatomy.heart(canvas, part("heart"), patient, away)
         layer += anatomy.aorta(canvas, part("aorta"), patient)
-    layer += anatomy.abdomen(canvas, part("abdomen"), organs, away) * body
+    layer += anatomy.abdomen(canvas, part("abdomen"), patient, organs, away) * body
+    layer += anatomy.murk(canvas, part("murk")) * (1 - lungs)
     if "gas" not in without:
         layer -= anatomy.gas(canvas, part("gas"), patient)
     if "bones" not in without:
-        bones = anatomy.ribs(canvas, part("ribs"), patient) * (1 - 0.6 * organs)
+        bones = anatomy.ribs(canvas, part("ribs"), patient, organs)
         bones += anatomy.clavicles(canvas, part("clavicles")) + anatomy.scapulae(canvas, part("scapulae"), patient)
         layer += bones * np.minimum(1.5 * body, 1)
     if "vessels" not in without:

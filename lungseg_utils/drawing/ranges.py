@@ -1,6 +1,6 @@
 """How far each thing in a drawn X-ray may vary, what can be left out, and the version of the drawing."""
 
-PHANTOM_VERSION = 2  # part of the bytes: raise it whenever a drawing changes
+PHANTOM_VERSION = 3  # part of the bytes: raise it whenever a drawing changes
 
 # Ranges of shape and place were widened until drawn lungs span the published percentiles of real ones in
 # real_ranges.json (Montgomery County set; `python -m lungseg_utils compare` prints both side by side, and a test holds
@@ -26,7 +26,7 @@ HIPS = (-0.12, 0.20)  # how much wider the torso is at its lower end, u
 SHOULDER = (-0.05, 0.06)  # height of the shoulders' upper edge, t
 NECK = (0.19, 0.27)  # half-width, u
 ROUNDING = (0.10, 0.32)  # depth below the skin at which the body has its full thickness, picture
-ARM_ANGLE = (0.0, 80.0)  # below the horizontal, degrees
+ARM_ANGLE = (-60.0, 80.0)  # below the horizontal, degrees; some patients raise their arms
 ARM_WIDTH = (0.32, 0.50)  # u
 BREAST = (0.05, 0.60)  # torso
 
@@ -39,12 +39,12 @@ APEX_WIDTH, APEX_WIDTH_STEP = (0.84, 1.4), (-0.1, 0.1)  # factor on the width of
 APEX_FLAT = (0.5, 1.2)  # factor on how steeply an apex falls to the outer side
 APEX_STEP = (-0.03, 0.03)  # height of an apex, t
 WALL = (-0.1, 0.1)  # bow of the outer wall at half of its height, u
-UPPER_GAP = (0.6, 1.6)  # factor on the width of the upper mediastinum
+UPPER_GAP = (0.6, 1.9)  # factor on the width of the upper mediastinum
 ATRIUM_SIZE, HEART_SIZE = (0.4, 2.0), (0.55, 1.5)  # factors on the heart's bulge, viewer's left and right
 HEART_SHIFT = (-0.06, 0.06)  # of the heart to one side, u
 KNOB = (-0.04, 0.08)  # added bulge of the aortic knob, u
 WAVES = ((3, 0.04), (6, 0.025), (11, 0.015))  # bends of a border: (radians per t, amplitude in u)
-DOME = (0.68, 0.90)  # height of the diaphragm's dome on the viewer's left, t
+DOME = (0.75, 0.93)  # height of the diaphragm's dome on the viewer's left, t
 DOME_STEP = (-0.06, 0.09)  # by how much the other dome is lower, t
 DOME_DIP = (-0.02, 0.06)  # by how much the diaphragm is lower in the middle, t
 DOME_POWER = (2.0, 6.0)  # how abruptly a dome falls to the costophrenic angle
@@ -66,19 +66,25 @@ NECK_SHADOW, NECK_REACH = (0.0, 0.3), (0.2, 0.5)  # muscles and vessels that cov
 SPINE = (0.08, 0.36)  # torso
 SPINE_WIDTH = (0.11, 0.16)  # half-width, u
 VERTEBRA = (0.065, 0.085)  # spacing, t
-TRACHEA = (0.0, 0.25)  # torso
+TRACHEA = (0.0, 0.3)  # torso
+TRACHEA_SHIFT = (-0.08, 0.08)  # from the mid-line, u
 HEART = (0.05, 0.32)  # torso
 AORTA = (0.0, 0.16)  # torso
 
 # 6 and 7 Below the diaphragm
-ABDOMEN = (0.25, 0.85)  # torso
-BUBBLE_ODDS, LOOPS_ODDS = 0.6, (0.2, 0.6)  # of gas in the stomach; in the bowel, viewer's left and right
+ABDOMEN = (0.03, 0.85)  # torso: from nearly as dark as the lungs to white
+FLANK_THIN, FLANK_WIDTH = (0.0, 0.95), (0.05, 0.6)  # share of the organs that is missing at the wall; how far in, u
+FAT, FAT_WIDTH = (0.0, 0.3), (0.02, 0.2)  # dark stripe of fat along the flank: torso; u
+DIAPHRAGM, DIAPHRAGM_WIDTH = (0.0, 0.12), (0.01, 0.03)  # bright edge of the dome: torso; u
+MURK_ODDS, MURK = 0.7, (0.0, 0.16)  # of slow shades that mean nothing, everywhere but in the lungs; torso
+BUBBLE_ODDS, LOOPS_ODDS = 0.6, (0.3, 0.6)  # of gas in the stomach; in the bowel, viewer's left and right
 GAS = (0.1, 0.9)  # torso
 
 # 8 to 10 Bones
 RIB_PITCH = (0.088, 0.108)  # t
 RIB_WIDTH = (0.045, 0.075)  # u
 RIB = (0.04, 0.22)  # torso
+RIB_BELOW = (0.3, 1.0)  # share of it that is seen over the organs below the diaphragm
 CLAVICLE_WIDTH = (0.065, 0.10)  # u
 CLAVICLE = (0.05, 0.26)  # torso
 BLADE = ((0.88, 0.03), (1.1, 0.0), (1.3, 0.08), (1.17, 0.22), (1.04, 0.44), (0.97, 0.47), (0.87, 0.2))
@@ -96,10 +102,9 @@ INFILTRATE = (0.10, 0.60)  # torso
 NODULE = (0.08, 0.28)  # torso
 CAVITY = (0.12, 0.38)  # torso
 SCAR = (0.06, 0.25)  # torso
-EFFUSION_ODDS = 0.35
-EFFUSION = (0.60, 0.98)  # level of the fluid, t
+EFFUSION_ODDS = 0.4
+EFFUSION = (0.40, 0.98)  # level of the fluid, t
 FLUID = (0.05, 0.6)  # torso
-CUT_ODDS = 0.2  # of a mask that ends at the fluid; the others follow the lung that is thought to be behind it
 
 # 13 to 17 Wires and picture
 WIRES_ODDS = 0.2
@@ -112,12 +117,12 @@ EQUALISER_ODDS, EQUALISER_RADIUS = 0.25, (0.06, 0.2)  # radius in pictures
 GAMMA = (0.55, 1.6)
 SIGMOID_ODDS = 0.5  # of a contrast curve like film's, with this middle (share of white) and slope there
 SIGMOID_MIDDLE, SIGMOID_SLOPE = (0.3, 0.5), (4, 8)
-BORDER_ODDS = (0.7, 0.2, 0.2)  # of a black border below, on the viewer's left, on the viewer's right
+BORDER_ODDS = (0.25, 0.2, 0.2)  # of a black border below, on the viewer's left, on the viewer's right
 RIM_ODDS = 0.3  # of a bright rim along it
 LETTERS = (("R", 0.6, 0.02), ("PA", 0.4, 0.83), ("ERECT", 0.4, 0.77), ("L", 0.2, 0.86))  # text, odds, place
 BLUR = (0.0, 0.003)  # picture
 GRAIN = (0.0, 0.05)  # of the full grey range, at FINE px
-BLACK, BRIGHT = (0.0, 0.08), (0.88, 1.0)  # greys of no light and of white in half of the pictures, full range
+BLACK, BRIGHT = (0.0, 0.25), (0.7, 1.0)  # greys of no light and of white in half of the pictures, full range
 
 # What can be left out or held still, to see what it is worth
 PARTS = {
