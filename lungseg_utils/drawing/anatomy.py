@@ -58,6 +58,15 @@ def inwards(inside: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] * (1 / MIDDLE)
 
 
+def shell(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
+    """1: the wall of chest and flanks, brightest where the rays pass along muscles and ribs; it goes on below the lungs."""
+    deep = [(1.0, 1.8), (-1.0, 1.8)]
+    chest = canvas.fill([np.concatenate([patient.walls[0], patient.walls[1][::-1], deep])])
+    outside, inside = inwards(1 - chest), inwards(chest)
+    away = outside * (1 / rng.uniform(*ranges.SHELL_WIDTH)) + inside * (1 / rng.uniform(*ranges.SHELL_DEPTH))
+    return canvas.full(bell(away) * resize_layer(ramp(canvas.t, 0.05, 0.3), MIDDLE) * rng.uniform(*ranges.SHELL))
+
+
 def air(canvas: Canvas, rng: Rng, patient: Patient, lungs: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """2: air in the chest, thinner towards its outer wall and the apices."""
     u = rng.uniform

@@ -193,7 +193,7 @@ def _chest(
     organs = anatomy.organs(canvas, patient)
     away = resize_layer(anatomy.inwards(1 - canvas.fill(patient.outlines)), LOW)  # from the lungs
     body, air = anatomy.body(canvas, part("body"), patient), part("air")
-    layer = body.copy()
+    layer = body + anatomy.shell(canvas, part("shell"), patient) * body
     if patient.female and "breasts" not in without:
         layer += anatomy.breasts(canvas, part("breasts"))
     hidden = np.zeros_like(layer)

@@ -10,7 +10,7 @@ PHANTOM_VERSION = 3  # part of the bytes: raise it whenever a drawing changes
 
 # Patient and pose
 HALF_WIDTH = (0.26, 0.48)  # of the chest, picture
-HEIGHT = (0.45, 0.92)  # from the apices to the costophrenic angles, picture
+HEIGHT = (0.45, 0.97)  # from the apices to the costophrenic angles, picture
 APEX = (0.02, 0.19)  # upper edge of the lungs, picture
 SHIFT = (-0.06, 0.06)  # of the mid-line from the middle, picture
 MARGIN = 0.01  # least distance of a lung from the lower and side edges, picture
@@ -29,13 +29,15 @@ ROUNDING = (0.10, 0.32)  # depth below the skin at which the body has its full t
 ARM_ANGLE = (-60.0, 80.0)  # below the horizontal, degrees; some patients raise their arms
 ARM_WIDTH = (0.32, 0.50)  # u
 BREAST = (0.05, 0.60)  # torso
+SHELL = (0.15, 0.6)  # muscles and ribs seen edge-on at the outer wall, torso
+SHELL_WIDTH, SHELL_DEPTH = (0.02, 0.15), (0.005, 0.06)  # how far it reaches out, and in; picture
 
 # 2 Lungs. Borders are (u, t) of the viewer's right half and, for the heart's other border, of the viewer's left.
 OUTER = ((1.0, 0.93), (0.987, 0.83), (0.952, 0.7), (0.908, 0.5), (0.84, 0.3), (0.73, 0.15), (0.594, 0.06))
 SUMMIT = ((0.35, 0.0), (0.14, 0.06), (0.097, 0.13))
 ATRIUM = ((0.1, 0.2), (0.12, 0.3), (0.15, 0.4), (0.21, 0.52), (0.255, 0.63), (0.26, 0.73), (0.245, 0.93))
 HEART_SIDE = ((0.12, 0.19), (0.18, 0.25), (0.18, 0.33), (0.22, 0.42), (0.29, 0.52), (0.43, 0.64), (0.56, 0.9))
-APEX_WIDTH, APEX_WIDTH_STEP = (0.84, 1.4), (-0.1, 0.1)  # factor on the width of the upper lungs, and between the two
+APEX_WIDTH, APEX_WIDTH_STEP = (0.72, 1.35), (-0.1, 0.1)  # factor on the width of the upper lungs, and between the two
 APEX_FLAT = (0.5, 1.2)  # factor on how steeply an apex falls to the outer side
 APEX_STEP = (-0.03, 0.03)  # height of an apex, t
 WALL = (-0.1, 0.1)  # bow of the outer wall at half of its height, u
@@ -50,10 +52,10 @@ DOME_DIP = (-0.02, 0.06)  # by how much the diaphragm is lower in the middle, t
 DOME_POWER = (2.0, 6.0)  # how abruptly a dome falls to the costophrenic angle
 ANGLE = (0.94, 1.08)  # height of the costophrenic angle, t
 AIR = (0.45, 0.88)  # torso
-AIR_RIM = (0.02, 0.14)  # depth inside the lung at which it has its full thickness, picture
+AIR_RIM = (0.005, 0.08)  # depth inside the lung at which it has its full thickness, picture
 AIR_POWER = (0.25, 0.8)  # how steeply it gets there
 AIR_APEX = (0.0, 0.7)  # by how much the lungs hold less air at their apices, where they are thin; share
-PLEURA = (0.0, 0.04)  # chest wall that the outer lung is hidden by, because the wall curves; u
+PLEURA = (0.0, 0.03)  # chest wall that the outer lung is hidden by, because the wall curves; u
 HIDDEN_AIR = (0.1, 0.85)  # lung behind heart and diaphragm, which the masks leave out; share of AIR
 RECESS = (0.02, 0.15)  # how far below its dome the lung behind the diaphragm thins out, t
 
@@ -102,8 +104,8 @@ INFILTRATE = (0.10, 0.60)  # torso
 NODULE = (0.08, 0.28)  # torso
 CAVITY = (0.12, 0.38)  # torso
 SCAR = (0.06, 0.25)  # torso
-EFFUSION_ODDS = 0.4
-EFFUSION = (0.40, 0.98)  # level of the fluid, t
+EFFUSION_ODDS = 0.2
+EFFUSION = (0.70, 1.0)  # level of the fluid, t
 FLUID = (0.05, 0.6)  # torso
 
 # 13 to 17 Wires and picture
@@ -121,7 +123,7 @@ BORDER_ODDS = (0.25, 0.2, 0.2)  # of a black border below, on the viewer's left,
 RIM_ODDS = 0.3  # of a bright rim along it
 LETTERS = (("R", 0.6, 0.02), ("PA", 0.4, 0.83), ("ERECT", 0.4, 0.77), ("L", 0.2, 0.86))  # text, odds, place
 BLUR = (0.0, 0.003)  # picture
-GRAIN = (0.0, 0.05)  # of the full grey range, at FINE px
+GRAIN = (0.0, 0.04)  # of the full grey range, at FINE px
 BLACK, BRIGHT = (0.0, 0.25), (0.7, 1.0)  # greys of no light and of white in half of the pictures, full range
 
 # What can be left out or held still, to see what it is worth
