@@ -96,16 +96,16 @@ def hidden_air(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) -> 
     share = (
         beside
         * bell(below / u(*ranges.RECESS))
-        * (1 - (below > 0) * u(0, 0.6))
+        * (1 - (below > 0) * u(0, 0.5))
         * ramp(canvas.t, 0, 0.2)
         * (1 - u(0, 0.4))
     )
     return chest * canvas.full(share * (1 - (1 - u(*ranges.HIDDEN_AIR)) * _swell(rng, away)))
 
 
-def _swell(rng: Rng, away: np.ndarray) -> np.ndarray:
+def _swell(rng: Rng, away: np.ndarray, depth: tuple[float, float] = ranges.SWELL) -> np.ndarray:
     """How thick an organ is, from 0 at its rim to 1: organs are round, so their shadow deepens inwards."""
-    return cv2.pow(ramp(away, 0, rng.uniform(*ranges.SWELL)), rng.uniform(*ranges.SWELL_POWER))
+    return cv2.pow(ramp(away, 0, rng.uniform(*depth)), rng.uniform(*ranges.SWELL_POWER))
 
 
 def mediastinum(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def mediastinum(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) ->
     layer *= canvas.full(bell(cv2.pow(canvas.u / u(*ranges.MEDIASTINUM_WIDTH), 4)) * _swell(rng, away))
     width, pitch, gaps = u(*ranges.SPINE_WIDTH), u(*ranges.VERTEBRA), u(0, 0.35)
     spine = bell(cv2.pow(canvas.u / width, 4)) * (1 - gaps * cv2.pow(np.cos(canvas.t * (np.pi / pitch)), 8))
-    trachea = bell(cv2.pow((canvas.u - u(*ranges.TRACHEA_SHIFT)) / u(0.05, 0.075), 4)) * ramp(canvas.t, 0.38, 0.3)
+    trachea = bell(cv2.pow((canvas.u - u(*ranges.TRACHEA_SHIFT)) / u(*ranges.TRACHEA_WIDTH), 4)) * ramp(canvas.t, 0.38, 0.3)
     neck = canvas.spot(0, 0, u(*ranges.NECK_REACH), u(0.1, 0.25)) * u(*ranges.NECK_SHADOW)
     return layer + canvas.full(u(*ranges.SPINE) * spine - u(*ranges.TRACHEA) * trachea + neck)
 
@@ -155,7 +155,7 @@ def abdomen(canvas: Canvas, rng: Rng, patient: Patient, organs: np.ndarray, away
     How bright all this is says nothing about where the lungs end: the thin edge of the diaphragm and its shape do.
     """
     u = rng.uniform
-    share = (1 - u(0, 0.5) * ramp(canvas.t, u(0.85, 1.3), 0.75)) * _swell(rng, away + 0.005)
+    share = (1 - u(0, 0.5) * ramp(canvas.t, u(0.85, 1.3), 0.75)) * _swell(rng, away + 0.005, ranges.SWELL_BELOW)
     dark = np.zeros_like(canvas.u)
     for side, wall in zip((-1, 1), patient.walls, strict=True):
         inwards = np.maximum(abs(wall[0, 0]) + u(0, 0.1) - side * canvas.u, 0)
@@ -187,7 +187,7 @@ def gas(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
 def _bubble(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     """7: gas in the stomach, under the dome on the viewer's right, often above a level of fluid."""
     u = rng.uniform
-    at, wide, tall, level = u(0.25, 0.75), u(0.1, 0.4), u(0.04, 0.2), u(-0.1, 1)
+    at, wide, tall, level = u(0.25, 0.85), u(0.1, 0.4), u(0.04, 0.2), u(-0.1, 1)
     dome = patient.domes[1].T
     shape = oval(at, np.interp(at, *dome) + tall + u(0.01, 0.06), wide, tall, level)
     shape[:, 1] = np.maximum(shape[:, 1], np.interp(shape[:, 0], *dome) + u(0.004, 0.03))
@@ -200,9 +200,9 @@ def _loops(canvas: Canvas, rng: Rng, patient: Patient, side: int) -> np.ndarray:
     dome = mirror(patient.domes[(side + 1) // 2], side).T
     at = u(0.2, 0.8) + np.cumsum(u(-0.15, 0.2, count))
     down = u(0.01, 0.12) + np.cumsum(u(-0.03, 0.06, count))
-    gap, shapes, shades = u(0.004, 0.03), [], []
-    for x, y in zip(np.minimum(at, 0.98), down, strict=True):
-        shape = oval(x, np.interp(x, *dome) + y, u(0.05, 0.2), u(0.025, 0.1), u(0, 1.5))
+    gap, shapes, shades = u(0.002, 0.03), [], []
+    for x, y in zip(np.minimum(at, 1.0), down, strict=True):
+        shape = oval(x, np.interp(x, *dome) + y, u(0.05, 0.25), u(0.025, 0.12), u(0, 1.5))
         shape[:, 1] = np.maximum(shape[:, 1], np.interp(shape[:, 0], *dome) + gap)
         shapes.append(mirror(shape, side))
         shades.append(u(0.3, 1))

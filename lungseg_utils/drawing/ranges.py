@@ -57,9 +57,10 @@ AIR_POWER = (0.25, 0.8)  # how steeply it gets there
 AIR_APEX = (0.0, 0.7)  # by how much the lungs hold less air at their apices, where they are thin; share
 PLEURA = (0.0, 0.03)  # chest wall that the outer lung is hidden by, because the wall curves; u
 HIDDEN_AIR = (0.1, 0.85)  # lung behind heart and diaphragm, which the masks leave out; share of AIR
-RECESS = (0.02, 0.15)  # how far below its dome the lung behind the diaphragm thins out, t
+RECESS = (0.03, 0.25)  # how far below its dome the lung behind the diaphragm thins out, t
 
-SWELL, SWELL_POWER = (0.003, 0.04), (0.3, 1.0)  # depth at which heart and liver are fully thick, pictures
+SWELL, SWELL_POWER = (0.003, 0.04), (0.3, 1.0)  # depth at which the heart is fully thick, pictures
+SWELL_BELOW = (0.003, 0.2)  # and liver, stomach and gut
 
 # 3 to 5 Between the lungs
 MEDIASTINUM = (0.03, 0.42)  # torso
@@ -68,7 +69,7 @@ NECK_SHADOW, NECK_REACH = (0.0, 0.3), (0.2, 0.5)  # muscles and vessels that cov
 SPINE = (0.08, 0.36)  # torso
 SPINE_WIDTH = (0.11, 0.16)  # half-width, u
 VERTEBRA = (0.065, 0.085)  # spacing, t
-TRACHEA = (0.0, 0.3)  # torso
+TRACHEA, TRACHEA_WIDTH = (0.0, 0.5), (0.04, 0.09)  # torso; half-width, u
 TRACHEA_SHIFT = (-0.08, 0.08)  # from the mid-line, u
 HEART = (0.05, 0.32)  # torso
 AORTA = (0.0, 0.16)  # torso
@@ -79,8 +80,8 @@ FLANK_THIN, FLANK_WIDTH = (0.0, 0.95), (0.05, 0.6)  # share of the organs that i
 FAT, FAT_WIDTH = (0.0, 0.3), (0.02, 0.2)  # dark stripe of fat along the flank: torso; u
 DIAPHRAGM, DIAPHRAGM_WIDTH = (0.0, 0.12), (0.01, 0.03)  # bright edge of the dome: torso; u
 MURK_ODDS, MURK = 0.7, (0.0, 0.16)  # of slow shades that mean nothing, everywhere but in the lungs; torso
-BUBBLE_ODDS, LOOPS_ODDS = 0.6, (0.3, 0.6)  # of gas in the stomach; in the bowel, viewer's left and right
-GAS = (0.1, 0.9)  # torso
+BUBBLE_ODDS, LOOPS_ODDS = 0.6, (0.3, 0.75)  # of gas in the stomach; in the bowel, viewer's left and right
+GAS = (0.05, 0.8)  # torso
 
 # 8 to 10 Bones
 RIB_PITCH = (0.088, 0.108)  # t
