@@ -198,11 +198,13 @@ def _loops(canvas: Canvas, rng: Rng, patient: Patient, side: int) -> np.ndarray:
     """7: gas in the bowel under a dome: pouches in a row, each a bit darker or brighter than its neighbour."""
     u, count = rng.uniform, rng.integers(3, 9)
     dome = mirror(patient.domes[(side + 1) // 2], side).T
-    at = u(0.2, 0.8) + np.cumsum(u(-0.15, 0.2, count))
-    down = u(0.01, 0.12) + np.cumsum(u(-0.03, 0.06, count))
+    at, down = u(0.2, 0.8) + np.cumsum(u(-0.15, 0.2, count)), u(0.01, 0.12) + np.cumsum(u(-0.03, 0.06, count))
+    if rng.random() < ranges.FLEXURE_ODDS:  # it climbs along the flank, up to the angle of the lung
+        at, down = u(0.65, 0.95) + np.cumsum(u(-0.06, 0.08, count)), u(0, 0.06) + np.cumsum(u(0.01, 0.09, count))
     gap, shapes, shades = u(0.002, 0.03), [], []
     for x, y in zip(np.minimum(at, 1.0), down, strict=True):
         shape = oval(x, np.interp(x, *dome) + y, u(0.05, 0.25), u(0.025, 0.12), u(0, 1.5))
+        shape[:, 0] = np.minimum(shape[:, 0], dome[0, -1] - 0.01)  # inside the wall
         shape[:, 1] = np.maximum(shape[:, 1], np.interp(shape[:, 0], *dome) + gap)
         shapes.append(mirror(shape, side))
         shades.append(u(0.3, 1))

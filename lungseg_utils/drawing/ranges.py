@@ -81,6 +81,7 @@ FAT, FAT_WIDTH = (0.0, 0.3), (0.02, 0.2)  # dark stripe of fat along the flank: 
 DIAPHRAGM, DIAPHRAGM_WIDTH = (0.0, 0.12), (0.01, 0.03)  # bright edge of the dome: torso; u
 MURK_ODDS, MURK = 0.7, (0.0, 0.16)  # of slow shades that mean nothing, everywhere but in the lungs; torso
 BUBBLE_ODDS, LOOPS_ODDS = 0.6, (0.3, 0.75)  # of gas in the stomach; in the bowel, viewer's left and right
+FLEXURE_ODDS = 0.5  # of gas in the bowel that stands at the wall
 GAS = (0.05, 0.8)  # torso
 
 # 8 to 10 Bones
