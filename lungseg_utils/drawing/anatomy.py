@@ -117,7 +117,9 @@ def mediastinum(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) ->
     layer *= canvas.full(bell(cv2.pow(canvas.u / u(*ranges.MEDIASTINUM_WIDTH), 4)) * _swell(rng, away))
     width, pitch, gaps = u(*ranges.SPINE_WIDTH), u(*ranges.VERTEBRA), u(0, 0.35)
     spine = bell(cv2.pow(canvas.u / width, 4)) * (1 - gaps * cv2.pow(np.cos(canvas.t * (np.pi / pitch)), 8))
-    trachea = bell(cv2.pow((canvas.u - u(*ranges.TRACHEA_SHIFT)) / u(*ranges.TRACHEA_WIDTH), 4)) * ramp(canvas.t, 0.38, 0.3)
+    trachea = bell(cv2.pow((canvas.u - u(*ranges.TRACHEA_SHIFT)) / u(*ranges.TRACHEA_WIDTH), 4)) * ramp(
+        canvas.t, 0.38, 0.3
+    )
     neck = canvas.spot(0, 0, u(*ranges.NECK_REACH), u(0.1, 0.25)) * u(*ranges.NECK_SHADOW)
     return layer + canvas.full(u(*ranges.SPINE) * spine - u(*ranges.TRACHEA) * trachea + neck)
 
@@ -263,7 +265,7 @@ BLADE_CURVE = smooth_curve([*ranges.BLADE, ranges.BLADE[0]])
 def scapulae(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
     """10: scapulae, and the bones of the upper arms."""
     u = rng.uniform
-    blade = BLADE_CURVE + (u(0, 0.25), u(-0.04, 0.05))
+    blade = BLADE_CURVE + (u(-0.1, 0.25), u(-0.04, 0.05))  # over the lungs in a patient who lies
     joint = np.array((1.36, patient.shoulder + 0.1))
     shaft = joint + np.linspace(0, 2, 20)[:, None] * (np.cos(patient.arm), 0.6 * np.sin(patient.arm))
     arms = np.maximum(

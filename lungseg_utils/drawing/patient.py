@@ -29,6 +29,7 @@ def draw_patient(rng: Rng) -> Patient:
     age, female = int(rng.integers(*ranges.AGE, endpoint=True)), rng.random() < ranges.FEMALE_ODDS
     patient = Patient(age, female, u(*ranges.SHOULDER), np.deg2rad(u(*ranges.ARM_ANGLE)), [], [], [], [])
     turn, apex, gap, shift = (u(*r) for r in (ranges.TURN, ranges.APEX_WIDTH, ranges.UPPER_GAP, ranges.HEART_SHIFT))
+    gap *= u(*ranges.THYMUS) if age < ranges.GROWN else 1
     dome, dip = u(*ranges.DOME), u(*ranges.DOME_DIP)
     for side in (-1, 1):
         level = dome if side == -1 else dome + u(*ranges.DOME_STEP)

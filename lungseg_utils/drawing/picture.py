@@ -193,7 +193,9 @@ def _chest(
     organs = anatomy.organs(canvas, patient)
     away = resize_layer(anatomy.inwards(1 - canvas.fill(patient.outlines)), LOW)  # from the lungs
     body, air = anatomy.body(canvas, part("body"), patient), part("air")
-    layer = body + anatomy.shell(canvas, part("shell"), patient) * body
+    layer = body.copy()
+    if "wall" not in without:
+        layer += anatomy.shell(canvas, part("shell"), patient) * body
     if patient.female and "breasts" not in without:
         layer += anatomy.breasts(canvas, part("breasts"))
     hidden = np.zeros_like(layer)
@@ -205,7 +207,8 @@ def _chest(
         layer += anatomy.heart(canvas, part("heart"), patient, away)
         layer += anatomy.aorta(canvas, part("aorta"), patient)
     layer += anatomy.abdomen(canvas, part("abdomen"), patient, organs, away) * body
-    layer += anatomy.murk(canvas, part("murk")) * (1 - lungs)
+    if "murk" not in without:
+        layer += anatomy.murk(canvas, part("murk")) * (1 - lungs)
     if "gas" not in without:
         layer -= anatomy.gas(canvas, part("gas"), patient)
     if "bones" not in without:

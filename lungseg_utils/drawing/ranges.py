@@ -18,7 +18,8 @@ TILT = (-4, 4)  # degrees
 TURN = (-0.1, 0.1)  # how much wider one half of the chest is, because the patient is turned, fraction
 REVISIT = (-0.015, 0.015)  # change of the four places and sizes above between two visits, picture
 FEMALE_ODDS = 0.5
-AGE = (15, 89)  # years
+AGE, GROWN = (3, 89), 15  # years; who is younger is a child
+THYMUS = (1.0, 1.5)  # factor on the width of the upper mediastinum of children
 
 # 1 Body
 FLESH = (0.05, 0.30)  # between lung and skin at the side, u
@@ -106,6 +107,7 @@ INFILTRATE = (0.10, 0.60)  # torso
 NODULE = (0.08, 0.28)  # torso
 CAVITY = (0.12, 0.38)  # torso
 SCAR = (0.06, 0.25)  # torso
+VEIL_ODDS, VEIL = 0.08, (0.1, 0.6)  # of a lung that is white down to its base, or as a whole: torso
 EFFUSION_ODDS = 0.2
 EFFUSION = (0.70, 1.0)  # level of the fluid, t
 FLUID = (0.05, 0.6)  # torso
@@ -135,6 +137,8 @@ PARTS = {
     "hidden air": "lung that shines through heart and diaphragm",
     "vessels": "hila and vessels of the lungs",
     "breasts": "breasts",
+    "wall": "bright wall of chest and flanks",
+    "murk": "slow shades around the lungs that say nothing",
     "gas": "gas in stomach and bowel",
     "findings": "signs of disease",
     "objects": "black borders, letters, wires",
@@ -145,6 +149,6 @@ PARTS = {
 }
 HELD = {  # parts that go on with the random numbers of seed 0
     "exposure": ("exposure",),
-    "thickness": ("body", "air", "hidden air", "mediastinum", "heart", "aorta", "abdomen"),
+    "thickness": ("body", "shell", "air", "hidden air", "mediastinum", "heart", "aorta", "abdomen"),
     "shape": ("patient", "frame", "pose"),
 }
