@@ -59,7 +59,7 @@ def inwards(inside: np.ndarray) -> np.ndarray:
 
 
 def shell(canvas: Canvas, rng: Rng, patient: Patient) -> np.ndarray:
-    """1: the wall of chest and flanks, brightest where the rays pass along muscles and ribs; it goes on below the lungs."""
+    """1: the wall of chest and flanks, brightest where rays pass along muscles and ribs; it goes on below the lungs."""
     deep = [(1.0, 1.8), (-1.0, 1.8)]
     chest = canvas.fill([np.concatenate([patient.walls[0], patient.walls[1][::-1], deep])])
     outside, inside = inwards(1 - chest), inwards(chest)
