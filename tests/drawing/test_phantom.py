@@ -20,7 +20,6 @@ from lungseg_utils.drawing.patient import draw_masks, draw_patient
 from lungseg_utils.scores import dice
 
 SIZE = 128
-DRY = np.zeros((SIZE, SIZE), np.float32)
 MASKS = ("ManualMask/leftMask", "ManualMask/rightMask")
 
 
@@ -95,7 +94,7 @@ def test_module_does_not_load_tensorflow():
 
 # ---------------------------------------------------------------------------------------- anatomy
 def test_masks_are_disjoint_and_in_one_piece(phantoms):
-    for drawn in phantoms + [draw_phantom(seed, SIZE, True) for seed in range(30)]:  # findings cut masks
+    for drawn in phantoms + [draw_phantom(seed, SIZE, True) for seed in range(30)]:
         assert not drawn.masks.min(-1).any()
         for mask in np.moveaxis(drawn.masks, -1, 0):
             pieces, holes = (cv2.connectedComponents(m, connectivity=c)[0] for m, c in ((mask, 8), (1 - mask, 4)))
@@ -108,9 +107,11 @@ def test_lungs_have_plausible_sizes_and_stay_on_their_side_of_the_picture(phanto
         assert 0.1 < p.masks.any(-1).mean() < 0.5 and left < SIZE / 2 < right
     for _, mask in lungs:
         (top, bottom), (left, right) = extent(mask, 1), extent(mask, 0)
-        assert 0.35 < (bottom - top) / SIZE < 0.96 and 0.13 < (right - left) / SIZE < 0.48
+        assert 0.35 < (bottom - top) / SIZE < 0.99 and 0.13 < (right - left) / SIZE < 0.48
         assert 1 < (bottom - top) / (right - left) < 5
-        assert top > 0 and left > 0 and bottom < SIZE - 1 and right < SIZE - 1
+        assert top > 0
+    cut = [extent(mask, 1)[1] == SIZE - 1 for _, mask in lungs]  # by the lower edge of the picture
+    assert 0 < np.mean(cut) < 0.2
 
 
 def test_heart_bulges_to_the_viewers_right_and_the_other_dome_is_higher(phantoms):
@@ -130,13 +131,15 @@ def test_heart_bulges_to_the_viewers_right_and_the_other_dome_is_higher(phantoms
 def test_apices_are_domed_and_costophrenic_angles_low_lateral_and_sharp(lungs):
     shares = []  # of its width that a lung still has just above its lowest point
     for side, mask in lungs:
+        if mask[-1].any():  # the picture ends above the angle
+            continue
         (top, bottom), (left, right), widths = extent(mask, 1), extent(mask, 0), mask.sum(1)
         near, lower, last = (widths[top + round(share * (bottom - top))] / widths.max() for share in (0.03, 0.12, 0.95))
         assert near < 0.75 and near < lower - 0.1
         lowest, lateral = np.flatnonzero(mask[bottom]).mean(), left if side == -1 else right
         assert abs(lowest - lateral) < 0.2 * (right - left)
         shares.append(last)
-    assert np.percentile(shares, 95) < 0.5 and np.mean(shares) < 0.3
+    assert np.percentile(shares, 90) < 0.6 and np.mean(shares) < 0.3
 
 
 def test_lungs_are_darker_than_what_lies_between_them(phantoms):
@@ -167,8 +170,8 @@ def test_collimation_spares_the_lungs(monkeypatch):
     monkeypatch.setattr(ranges, "RIM_ODDS", 0)
     canvas = Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 2)
     for patient, rng in patients(20):
-        layer = picture._collimate(canvas, rng, np.ones_like(DRY), patient)
-        assert layer[draw_masks(canvas, patient, DRY).any(-1)].min() > 0.5 and layer.min() == 0
+        layer = picture._collimate(canvas, rng, np.ones((SIZE, SIZE), np.float32), patient)
+        assert layer[draw_masks(canvas, patient).any(-1)].min() > 0.5 and layer.min() == 0
 
 
 def test_gas_and_hidden_lung_lie_where_nothing_is_masked(monkeypatch):
@@ -176,10 +179,10 @@ def test_gas_and_hidden_lung_lie_where_nothing_is_masked(monkeypatch):
     monkeypatch.setattr(ranges, "LOOPS_ODDS", (1, 1))
     canvas = Canvas(SIZE, 0.5, 0.05, 0.35, 0.6, 0)
     for patient, rng in patients(20):
-        gas, lungs = anatomy.gas(canvas, rng, patient), draw_masks(canvas, patient, DRY).any(-1)
+        gas, lungs = anatomy.gas(canvas, rng, patient), draw_masks(canvas, patient).any(-1)
         assert gas.max() > 0.05 and gas[lungs].sum() < 0.05 * gas.sum()
     for patient, rng in patients(10):
-        lungs = draw_masks(canvas, patient, DRY).any(-1)
+        lungs = draw_masks(canvas, patient).any(-1)
         away = resize_layer(anatomy.inwards(1 - lungs.astype(np.float32)), LOW)
         hidden = anatomy.hidden_air(canvas, rng, patient, away)
         assert hidden[(canvas.full(canvas.t) > 0.5) & ~lungs].max() > 0.1, "some shines through"
@@ -203,16 +206,15 @@ def test_each_part_can_be_left_out():
 
 # ---------------------------------------------------------------------------------------- findings
 def test_finding_changes_the_lungs_of_the_same_patient(monkeypatch):
-    cut, changes = 0, []
+    changes = []
     for seed in range(30):
         (clear, patient, normal), (ill, same, reading) = (draw_visit(seed, 0, SIZE, f) for f in (False, True))
         assert normal == "normal" and "patient's" in reading
         assert np.array_equal(patient.outlines[0], same.outlines[0])
         lung = ill.masks.any(-1)
         changes.append(np.abs(clear.image.astype(int) - ill.image)[lung].mean())
-        cut += not np.array_equal(clear.masks, ill.masks)
-        assert "effusion" in reading or np.array_equal(clear.masks, ill.masks)
-    assert 0 < cut < 10 and min(changes) > 0 and np.median(changes) > 2
+        assert np.array_equal(clear.masks, ill.masks)  # they follow the lung that is thought to be behind it
+    assert min(changes) > 0 and np.median(changes) > 2
     monkeypatch.setattr(findings, "signs", None)
     monkeypatch.setattr(findings, "fluid", None)
     draw_phantom(0, 64, finding=False)
@@ -220,34 +222,32 @@ def test_finding_changes_the_lungs_of_the_same_patient(monkeypatch):
         draw_phantom(0, 64, finding=True)
 
 
-def test_words_say_on_which_side_a_finding_is_and_where_fluid_cuts_the_mask():
+def test_words_say_on_which_side_a_finding_is():
     canvas, patient = Canvas(SIZE, 0.5, 0.1, 0.35, 0.7, 0), draw_patient(np.random.default_rng(0))
-    for sign in set(findings.FINDINGS):
+    signs = [*set(findings.FINDINGS), findings._veil, lambda canvas, rng, patient: findings.fluid(canvas, rng)]
+    for sign in signs:
         for seed in range(10):
             layer, words = sign(canvas, np.random.default_rng(seed), patient)
             centre = np.average(np.arange(SIZE), weights=np.abs(layer).sum(0))
             assert ("patient's right" in words) == (centre < SIZE / 2), f"{sign.__name__}, {words}"
-    whole, shares = draw_masks(canvas, patient, DRY).sum((0, 1)), []
-    for seed in range(20):
-        fluid, words = findings.fluid(canvas, np.random.default_rng(seed))
-        lost = 1 - draw_masks(canvas, patient, fluid).sum((0, 1)) / whole
-        ill = 0 if "patient's right" in words else 1
-        assert 0 <= lost[ill] < 0.6 and lost[1 - ill] == 0
-        shares.append(lost[ill])
-    assert np.median(shares) > 0.05
 
 
-def test_fluid_that_does_not_cut_the_mask_makes_it_brighter(monkeypatch):
-    """Where fluid hides a lung, most masks follow the lung that is thought to be behind it."""
-    for name, value in dict(EFFUSION_ODDS=1, EFFUSION=(0.6, 0.7), FLUID=(0.5, 0.5), CUT_ODDS=0).items():
+def test_fluid_and_veils_make_lungs_brighter(monkeypatch):
+    for name, value in dict(EFFUSION=(0.6, 0.7), FLUID=(0.5, 0.5), VEIL=(0.5, 0.5)).items():
         monkeypatch.setattr(ranges, name, value)
     monkeypatch.setattr(findings, "FINDINGS", (findings._nodules,) * 5)
-    for seed in range(6):
-        clear, ill = (draw_phantom(seed, SIZE, finding) for finding in (False, True))
-        assert np.array_equal(clear.masks, ill.masks)
-        assert np.mean((ill.image.astype(int) - clear.image)[ill.masks.any(-1)] > 20) > 0.02
-    monkeypatch.setattr(ranges, "CUT_ODDS", 1)
-    assert draw_phantom(5, SIZE, True).masks.sum() < clear.masks.sum()
+    for odds in ("EFFUSION_ODDS", "VEIL_ODDS"):
+        brighter = []
+        for value in (0, 1):
+            monkeypatch.setattr(ranges, "EFFUSION_ODDS", 0)
+            monkeypatch.setattr(ranges, "VEIL_ODDS", 0)
+            monkeypatch.setattr(ranges, odds, value)
+            shares = []
+            for seed in range(6):
+                clear, ill = (draw_phantom(seed, SIZE, finding) for finding in (False, True))
+                shares.append(np.mean((ill.image.astype(int) - clear.image)[ill.masks.any(-1)] > 20))
+            brighter.append(np.mean(shares))
+        assert brighter[1] > brighter[0] + 0.02, odds
 
 
 # ---------------------------------------------------------------------------------------- data set
@@ -276,7 +276,7 @@ def test_readings_and_repeat_visits_that_name_earlier_cases_of_the_same_patient(
     texts, repeats = readings(dataset), {}
     for id, text in texts.items():
         match = re.fullmatch(r"Patient's Sex: [FM] \nPatient's Age: (\d{3})Y\n(.+)\n", text)
-        assert match and 15 <= int(match[1]) <= 90
+        assert match and 3 <= int(match[1]) <= 90
         assert match[2].startswith("normal") == id.endswith("_0")
         if same := re.search(r" \(same pt as (.+)\)\n$", text):
             repeats[id] = same[1].split(", ")
