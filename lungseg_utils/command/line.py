@@ -55,11 +55,14 @@ def predict(options: argparse.Namespace) -> None:
         from lungseg_utils.prediction import load_pretrained
 
         model = load_pretrained()
-    rows = xrays.predict_files(model, options.files, options.to, options.spacing)
+    rows = xrays.predict_files(model, options.files, options.to, options.spacing, options.dicom_seg)
     failed = [row for row in rows if row["error"]]
     for row in rows:
-        if not row["error"]:
+        if row["width_px"]:
             print(f"{row['name']}: {xrays.areas_in_words(row)}")
+    others = sum(not xrays.is_dicom(Path(row["file"])) for row in rows)
+    if options.dicom_seg and others:
+        print(f"{others} of {len(rows)} files are not DICOM: a DICOM Segmentation is made for DICOM files alone.")
     print(options.to)
     if failed:
         problems = "\n".join(row["error"] for row in failed)
@@ -123,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="for the results: new or empty")
     command.add_argument("--model", type=Path, help="a best.keras of your own; without it, the model that is shipped")
     command.add_argument("--spacing", type=millimetres, metavar="MM", help="mm per pixel of files that do not say it")
+    command.add_argument("--dicom-seg", action="store_true", help="a DICOM Segmentation of each DICOM file, too")
     command.set_defaults(run=predict)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)

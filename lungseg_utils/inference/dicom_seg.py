@@ -1,0 +1,132 @@
+"""DICOM in, DICOM out: the lungs' masks as a DICOM Segmentation object, which viewers lay over the X-ray.
+
+Needs the library highdicom: `pip install lungseg-utils[dicom]`. Sides are the patient's here, as DICOM has them.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lungseg_utils import __version__
+from lungseg_utils.files import DatasetError, write_whole
+
+if TYPE_CHECKING:
+    from highdicom.seg import SegmentDescription
+    from pydicom import Dataset
+
+# What the standard lets be empty (type 2) but highdicom wants to find, and what nobody can make up (type 1).
+MAY_BE_EMPTY = (
+    "PatientID PatientName PatientBirthDate PatientSex AccessionNumber StudyID StudyDate StudyTime "
+    "ReferringPhysicianName"
+).split()
+MUST_BE_THERE = "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID".split()
+SHADOW_MM = 1.0  # a shadow has no thickness, but without one highdicom does not open the object again
+
+
+def check_installed() -> None:
+    """Raise DatasetError where highdicom is not installed, before any work is begun."""
+    try:
+        import highdicom  # noqa: F401
+    except ImportError:
+        raise DatasetError("--dicom-seg needs highdicom: pip install lungseg-utils[dicom].") from None
+
+
+def write_dicom_seg(
+    source: Path, masks: np.ndarray, spacing_mm: tuple[float, float] | None, colours: tuple, target: Path
+) -> None:
+    """Write masks as a DICOM Segmentation object (PS3.3, A.51) of the patient and study of the X-ray, in a new series.
+
+    The object refers to the X-ray, whose pixels it has; a segment per lung says by SNOMED codes what it is and on which
+    side of the patient. An empty mask has its frame too. A projection has no place in space, so the object has none.
+
+    Args:
+        source: the DICOM file of the X-ray.
+        masks: (height, width, masks) uint8, {0, 1}: the lung on the viewer's left and the other, or both in one.
+        spacing_mm: millimetres from row to row and from column to column, when known.
+        colours: RGB, 0 to 255, that a viewer should show the masks in.
+        target: the file to write.
+
+    Raises:
+        DatasetError: the X-ray's file lacks something that cannot be made up, or the object cannot be written.
+    """
+    import highdicom
+    import pydicom
+
+    image = pydicom.dcmread(source, stop_before_pixels=True, force=True)
+    missing = [name for name in MUST_BE_THERE if not image.get(name)]
+    if missing:
+        raise DatasetError(f"No DICOM Segmentation for {source}: the file does not say its {', '.join(missing)}.")
+    _fill(image)
+    sides = _sides(image) if masks.shape[-1] == 2 else ("both",)
+    logging.getLogger("highdicom").setLevel(logging.ERROR)  # it has a line for each name that is not as it expects
+    try:
+        segmentation = highdicom.seg.Segmentation(
+            source_images=[image],
+            pixel_array=masks[np.newaxis],
+            segmentation_type="BINARY",
+            segment_descriptions=[
+                _describe(number, side, colour) for number, (side, colour) in enumerate(zip(sides, colours), 1)
+            ],
+            series_instance_uid=pydicom.uid.generate_uid(),
+            series_number=1,
+            sop_instance_uid=pydicom.uid.generate_uid(),
+            instance_number=1,
+            manufacturer="lungseg",
+            manufacturer_model_name="lungseg-utils",
+            software_versions=__version__,
+            device_serial_number="0",  # must not be empty; a program has none
+            content_label="LUNGS",
+            content_description="Lungs, drawn by a program. Not for clinical use.",
+            series_description="Lungs (lungseg, not for clinical use)",
+            pixel_measures=spacing_mm and highdicom.PixelMeasuresSequence(spacing_mm, SHADOW_MM),
+            omit_empty_frames=False,
+        )
+        segmentation.PatientOrientation = image.get("PatientOrientation")
+        with write_whole(target) as draft:
+            segmentation.save_as(draft)
+    except DatasetError:
+        raise
+    except Exception as error:  # highdicom and pydicom raise many kinds for values that the standard does not allow
+        raise DatasetError(f"No DICOM Segmentation for {source}: {error}. Its masks are there as PNG.") from error
+
+
+def _fill(image: "Dataset") -> None:
+    """Complete an X-ray's head in memory, as highdicom wants it; a value it would refuse becomes an empty one."""
+    for name in MAY_BE_EMPTY:
+        if name not in image:
+            setattr(image, name, None)
+    if image.PatientSex not in ("M", "F", "O"):
+        image.PatientSex = None
+
+
+def _sides(image: "Dataset") -> tuple[str, str]:
+    """The patient's side that lies on the viewer's left, and the other; PatientOrientation says where columns go to."""
+    towards = str((image.get("PatientOrientation") or ["L"])[0])
+    return ("left", "right") if towards.startswith("R") else ("right", "left")
+
+
+def _describe(number: int, side: str, colour: tuple[int, int, int]) -> "SegmentDescription":
+    """Say what a segment is: lung, of which side of the patient, and by what it was drawn."""
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.color import CIELabColor
+    from highdicom.seg import SegmentDescription
+    from highdicom.sr import CodedConcept
+    from pydicom.sr.codedict import codes
+
+    description = SegmentDescription(
+        segment_number=number,
+        segment_label="Lungs" if side == "both" else f"{side.capitalize()} lung",
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=codes.SCT.Lung,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=AlgorithmIdentificationSequence(
+            "lungseg U-Net", codes.DCM.ArtificialIntelligence, __version__
+        ),
+        display_color=CIELabColor.from_rgb(*colour),
+    )
+    laterality = {"right": codes.SCT.Right, "left": codes.SCT.Left, "both": codes.SCT.RightAndLeft}[side]
+    kind = description.SegmentedPropertyTypeCodeSequence[0]
+    kind.SegmentedPropertyTypeModifierCodeSequence = [CodedConcept.from_code(laterality)]
+    return description
