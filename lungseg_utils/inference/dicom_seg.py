@@ -5,7 +5,7 @@ Needs the library highdicom: `pip install lungseg-utils[dicom]`. Sides are the p
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,19 @@ MAY_BE_EMPTY = (
 ).split()
 MUST_BE_THERE = "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID".split()
 SHADOW_MM = 1.0  # a shadow has no thickness, but without one highdicom does not open the object again
+
+
+MADE_BY: dict[str, Any] = {
+    "manufacturer": "lungseg",
+    "manufacturer_model_name": "lungseg-utils",
+    "software_versions": __version__,
+    "device_serial_number": "0",  # must not be empty; a program has none
+    "content_label": "LUNGS",
+    "content_description": "Lungs, drawn by a program. Not for clinical use.",
+    "series_description": "Lungs (lungseg, not for clinical use)",
+    "series_number": 1,
+    "instance_number": 1,
+}
 
 
 def check_installed() -> None:
@@ -54,11 +67,7 @@ def write_dicom_seg(
     import highdicom
     import pydicom
 
-    image = pydicom.dcmread(source, stop_before_pixels=True, force=True)
-    missing = [name for name in MUST_BE_THERE if not image.get(name)]
-    if missing:
-        raise DatasetError(f"No DICOM Segmentation for {source}: the file does not say its {', '.join(missing)}.")
-    _fill(image)
+    image = _read_head(source)
     sides = _sides(image) if masks.shape[-1] == 2 else ("both",)
     logging.getLogger("highdicom").setLevel(logging.ERROR)  # it has a line for each name that is not as it expects
     try:
@@ -70,18 +79,10 @@ def write_dicom_seg(
                 _describe(number, side, colour) for number, (side, colour) in enumerate(zip(sides, colours), 1)
             ],
             series_instance_uid=pydicom.uid.generate_uid(),
-            series_number=1,
             sop_instance_uid=pydicom.uid.generate_uid(),
-            instance_number=1,
-            manufacturer="lungseg",
-            manufacturer_model_name="lungseg-utils",
-            software_versions=__version__,
-            device_serial_number="0",  # must not be empty; a program has none
-            content_label="LUNGS",
-            content_description="Lungs, drawn by a program. Not for clinical use.",
-            series_description="Lungs (lungseg, not for clinical use)",
             pixel_measures=spacing_mm and highdicom.PixelMeasuresSequence(spacing_mm, SHADOW_MM),
             omit_empty_frames=False,
+            **MADE_BY,
         )
         segmentation.PatientOrientation = image.get("PatientOrientation")
         with write_whole(target) as draft:
@@ -92,13 +93,20 @@ def write_dicom_seg(
         raise DatasetError(f"No DICOM Segmentation for {source}: {error}. Its masks are there as PNG.") from error
 
 
-def _fill(image: "Dataset") -> None:
-    """Complete an X-ray's head in memory, as highdicom wants it; a value it would refuse becomes an empty one."""
+def _read_head(source: Path) -> "Dataset":
+    """Read the elements before the pixels, completed as highdicom wants them, or raise DatasetError."""
+    import pydicom
+
+    image = pydicom.dcmread(source, stop_before_pixels=True, force=True)
+    missing = [name for name in MUST_BE_THERE if not image.get(name)]
+    if missing:
+        raise DatasetError(f"No DICOM Segmentation for {source}: the file does not say its {', '.join(missing)}.")
     for name in MAY_BE_EMPTY:
         if name not in image:
             setattr(image, name, None)
-    if image.PatientSex not in ("M", "F", "O"):
+    if image.PatientSex not in ("M", "F", "O"):  # such as U, which highdicom refuses
         image.PatientSex = None
+    return image
 
 
 def _sides(image: "Dataset") -> tuple[str, str]:

@@ -29,7 +29,7 @@ def segmentation_of(tmp_path):
             delattr(dataset, without)
             dataset.save_as(path)
         model, out = Reader(masks=masks), tmp_path / f"out{len(list(tmp_path.iterdir()))}"
-        (row,) = xrays.predict_files(model, [path], out, with_dicom_seg=True)
+        (row,) = xrays.predict_files(model, [path], out, seg=True)
         assert len(list(out.glob("chest_*.png"))) == masks + 1, "the pictures are there, whatever comes"
         found = xrays.segment(model, xrays.read_xray(path))
         files = list(out.glob("*.dcm"))
@@ -80,5 +80,5 @@ def test_a_file_without_a_study_keeps_its_pictures_and_says_why_there_is_no_more
 def test_without_highdicom_nothing_is_begun(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(DatasetError, match=r"pip install lungseg-utils\[dicom\]"):
-        xrays.predict_files(Reader(), [tmp_path], tmp_path / "out", with_dicom_seg=True)
+        xrays.predict_files(Reader(), [tmp_path], tmp_path / "out", seg=True)
     assert not (tmp_path / "out").exists()
