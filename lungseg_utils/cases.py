@@ -133,7 +133,7 @@ def _read_rows(folder: Path, name: str, images: dict, parse: Callable, rule: str
             found[_key(re.sub(r"\.(png|PNG)$", "", case_id))] = parse(row)
         except (KeyError, ValueError) as error:
             raise DatasetError(f"{path} cannot be used: the row of {case_id!r} says {error}. {rule}") from error
-    if found and not found.keys() & images.keys():
+    if path and path.parent == folder and found and not found.keys() & images.keys():  # beside it: another set's
         raise DatasetError(
             f"{path} names none of the X-rays in {folder / IMAGES}. Its id is a file's name without .png."
         )

@@ -23,6 +23,13 @@ def fetch(options: argparse.Namespace) -> None:
     print(fetch_montgomery(options.folder))
 
 
+def convert(options: argparse.Namespace) -> None:
+    """Bring a data set of another layout (masks of both lungs, Kaggle's copies, run lengths) into the course's."""
+    from lungseg_utils.command.convert import convert
+
+    print("\n".join(convert(options.source, options.folder)))
+
+
 def check_model_file(path: Path) -> None:
     """Raise DatasetError if a file is there but no model; a missing one is for `prediction.load_model` to tell."""
     if path.exists() and not zipfile.is_zipfile(path):
@@ -114,6 +121,13 @@ def parser() -> argparse.ArgumentParser:
         "folder", type=Path, nargs="?", default=course.home(), help="folder to put it in (%(default)s)"
     )
     command.set_defaults(run=fetch)
+
+    command = commands.add_parser("convert", help="bring a data set into this layout", description=convert.__doc__)
+    command.add_argument("source", type=Path, help="folder that holds the X-rays, their masks and tables")
+    command.add_argument(
+        "folder", type=Path, help="folder to make; not_taken.csv in it says what was left out, and why"
+    )
+    command.set_defaults(run=convert)
 
     command = commands.add_parser("evaluate", help="score a model", description=evaluate.__doc__)
     command.add_argument("model", type=Path, help="the .keras file")

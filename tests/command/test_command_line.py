@@ -24,7 +24,7 @@ def lungseg(*words, home=None, **more):
 @pytest.mark.slow
 def test_help_names_every_command():
     printed = lungseg("--help").stdout
-    for command in ("draw", "fetch", "evaluate", "predict", "course"):
+    for command in ("draw", "fetch", "convert", "evaluate", "predict", "course"):
         assert command in printed and lungseg(command, "--help").returncode == 0
 
 
