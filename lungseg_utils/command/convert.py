@@ -27,7 +27,7 @@ from lungseg_utils.cases import (
     read_sex,
     read_text,
 )
-from lungseg_utils.command.layouts import SIDE, Found, Picture, XRay, find
+from lungseg_utils.command.layouts import Found, Picture, XRay, find
 from lungseg_utils.files import DatasetError, write_whole
 from lungseg_utils.images import check_mask, drop_specks, read_grey, read_masks
 
@@ -115,7 +115,8 @@ def convert(source: Path, folder: Path) -> list[str]:
                 f"No X-ray of {source} could be taken ({reasons}). Each needs a mask that carries its name."
             )
         _write_table(draft / TABLE, COLUMNS, rows.values())
-        not_taken = sorted({(str(path.relative_to(source)), reason) for path, reason in report.not_taken})
+        # ./ before each name: a spreadsheet would take one that begins with = for a formula
+        not_taken = sorted({(f"./{path.relative_to(source).as_posix()}", reason) for path, reason in report.not_taken})
         _write_table(draft / NOT_TAKEN, ("file", "reason"), [{"file": a, "reason": b} for a, b in not_taken])
     lines = [f"{len(rows)} X-rays with their masks: {folder}", *report.lines()]
     if not any(row.get("patient") for row in rows.values()):
@@ -179,7 +180,7 @@ def _masks(xray: XRay, shape: tuple[int, int], report: Report) -> tuple[np.ndarr
     Raises:
         DatasetError: there are none, too many, or none that can be used.
     """
-    named = {side: [mask for mask in xray.masks if mask.says(SIDE) == side] for side in ("left", "right", "")}
+    named = {side: [mask for mask in xray.masks if mask.side == side] for side in ("left", "right", "")}
     for masks in named.values():
         if len(masks) > 1:
             raise DatasetError(f"several masks: {', '.join(mask.path.name for mask in masks)}")
@@ -271,7 +272,7 @@ def _part(both: np.ndarray, xray: XRay, report: Report) -> list[np.ndarray]:
             report.note(xray, "masks of both lungs were parted into two lungs")
             return [(labels == each).astype(np.uint8) for each in (first, second)]
     heights = both.sum(axis=0, dtype=np.int64)
-    start, *_, end = np.flatnonzero(heights)
+    start, end = np.flatnonzero(heights)[[0, -1]]
     middle = heights[start + (end - start) * 35 // 100 : start + (end - start) * 65 // 100 + 1]
     thin = np.flatnonzero(middle == middle.min())
     cut = start + (end - start) * 35 // 100 + thin[len(thin) // 2]
@@ -313,7 +314,12 @@ def _in_place(pair: list[np.ndarray], xray: XRay, report: Report) -> tuple[np.nd
 def _known(xray: XRay, shape: tuple[int, int], report: Report) -> dict:
     """Turn cells of tables into the columns of ``cases.csv``; what is not understood is said."""
     known: dict = {}
-    parse: dict[str, Callable] = {"patient": str, "finding": _finding, "sex": read_sex, "age": read_age}
+    parse: dict[str, Callable] = {
+        "patient": lambda cell: f"'{cell}" if cell[0] in "=+-@" else cell,
+        "finding": _finding,
+        "sex": read_sex,
+        "age": read_age,
+    }
     for what, names in NAMES.items():
         column = next((name for name in names if xray.known.get(name)), None)
         if column is None:

@@ -8,6 +8,7 @@ import csv
 import gzip
 import re
 import unicodedata
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -50,10 +51,22 @@ class Picture:
             each for each in self.folders if not (MASK.search(each) or IMAGE.search(each) or OTHER.search(each))
         )
 
-    def says(self, pattern: re.Pattern) -> str:
-        """What the name's own words, or else the nearest folder, say of a side or an organ; "" for nothing."""
-        found = (pattern.search(text) for text in (self.words, *reversed(self.folders)))
+    @property
+    def side(self) -> str:
+        """left or right, as the name's own words or else the nearest folder say; "" where none does."""
+        found = (SIDE.search(text) for text in (self.words, *reversed(self.folders)))
         return next((match[1] for match in found if match), "")
+
+    @property
+    def organ(self) -> str:
+        """What else than a lung it shows, as its words, a folder of masks or one in it say; "" for a lung.
+
+        Other folders are passed over: X-rays may be sorted by finding, in folders such as nodule.
+        """
+        of_masks = [at for at, folder in enumerate(self.folders) if MASK.search(folder)]
+        below = self.folders[of_masks[-1] :] if of_masks else () if self.words else self.folders[-1:]
+        found = OTHER.search(" ".join((self.words, *below)))
+        return found[1] if found else ""
 
 
 @dataclass
@@ -108,7 +121,7 @@ def find(source: Path) -> Found:
     for path in tables:
         try:
             _give_rows(path, source, found)
-        except (OSError, EOFError, UnicodeError, csv.Error) as error:
+        except (OSError, EOFError, UnicodeError, csv.Error, zlib.error) as error:
             found.not_taken.append((path, f"a table that cannot be read: {error}"))
     _name(found.xrays)
     return found
@@ -208,13 +221,15 @@ def _give_masks(masks: list[Picture], found: Found) -> None:
     by_key = defaultdict(list)
     for xray in found.xrays:
         by_key[key(xray.picture.name)].append(xray)
+        if plain := re.sub(r"[ _-](image|img|cxr|x-?ray)$", "", xray.id, flags=re.I):  # ID_image.png with ID_mask.png
+            by_key[key(plain)] += [] if plain == xray.id else [xray]
     for mask in masks:
         if key(mask.name) in by_key:  # what looks like a word of a mask is part of the X-ray's name
             mask = replace(mask, words="")
         own = by_key.get(key(mask.name)) or by_key.get(key(mask.base)) or []
         here = [xray for xray in own if xray.picture.place == mask.place] or own
-        if organ := mask.says(OTHER):
-            found.not_taken.append((mask.path, f"no mask of a lung: {organ}"))
+        if mask.organ:
+            found.not_taken.append((mask.path, f"no mask of a lung: {mask.organ}"))
         elif len(here) == 1:
             here[0].masks.append(mask)
         else:

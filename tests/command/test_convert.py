@@ -92,6 +92,12 @@ def one_folder(folder):
         write(folder / f"{name}-mask.png", (left | right) * 255)
 
 
+def by_finding(folder):
+    for name, (left, right) in LUNGS.items():
+        write(folder / f"nodule/{name}_image.png", PICTURES[name])
+        write(folder / f"nodule/{name}_mask.png", (left | right) * 255)
+
+
 def sides_by_name(folder):
     for name, (left, right) in LUNGS.items():
         write(folder / f"CXR/{name}.png", PICTURES[name])
@@ -141,6 +147,7 @@ LAYOUTS = [
     (nested, [PARTED], {}),
     (split_below, [PARTED], {}),
     (one_folder, [PARTED], {}),
+    (by_finding, [PARTED], {}),
     (sides_by_name, ["3 times left and right meant the patient's"], {}),
     (
         jsrt,
@@ -163,7 +170,7 @@ LAYOUTS = [
 
 def not_taken(folder) -> dict[str, str]:
     with (folder / "not_taken.csv").open(newline="", encoding="utf-8") as file:
-        return {row["file"]: row["reason"] for row in csv.DictReader(file)}
+        return {row["file"].removeprefix("./"): row["reason"] for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("layout, said, left_out", LAYOUTS, ids=[each[0].__name__ for each in LAYOUTS])
@@ -177,13 +184,13 @@ def test_every_layout_arrives_with_each_lung_in_its_place(layout, said, left_out
         reasons[path].startswith(reason) and reason.split(":")[0] in printed for path, reason in left_out.items()
     )
     cases = find_cases(tmp_path / "new")
-    assert [case.id for case in cases] == list(IDS)
-    for case in cases:
+    assert [case.id.removesuffix("_image") for case in cases] == list(IDS)
+    for case, name in zip(cases, IDS):
         image, masks = read_grey(case.image), read_masks(case)
         assert image.shape == case.size == masks.shape[:2]
         size = (case.size[1], case.size[0])
-        assert np.abs(image.astype(int) - cv2.resize(PICTURES[case.id], size)).mean() < 3
-        for channel, lung in enumerate(LUNGS[case.id]):
+        assert np.abs(image.astype(int) - cv2.resize(PICTURES[name], size)).mean() < 3
+        for channel, lung in enumerate(LUNGS[name]):
             if case.size == (HEIGHT, WIDTH):
                 np.testing.assert_array_equal(masks[..., channel], lung)
             else:

@@ -6,9 +6,11 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom import uid
+from shared import write_png
 from test_dicom import write_dicom
 from test_xrays import Reader, chest
 
+from lungseg_utils import command, prediction
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.inference import xrays
 
@@ -82,3 +84,19 @@ def test_without_highdicom_nothing_is_begun(tmp_path, monkeypatch):
     with pytest.raises(DatasetError, match=r"pip install lungseg-utils\[dicom\]"):
         xrays.predict_files(Reader(), [tmp_path], tmp_path / "out", seg=True)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_other_files_have_none_and_that_is_said_once(tmp_path, monkeypatch, capsys):
+    image, _ = chest(120, 100)
+    (tmp_path / "in").mkdir()
+    write_dicom(tmp_path / "in" / "a.dcm", image, 8, **STUDY)
+    for name in ("b", "c"):
+        write_png(tmp_path / "in" / f"{name}.png", image)
+    monkeypatch.setattr(prediction, "load_pretrained", Reader)
+    monkeypatch.setattr(
+        sys, "argv", ["lungseg", "predict", str(tmp_path / "in"), "--to", str(tmp_path / "out"), "--dicom-seg"]
+    )
+    assert command.main() == 0
+    assert capsys.readouterr().out.count("2 of 3 files are not DICOM") == 1
+    assert [path.name for path in (tmp_path / "out").glob("*.dcm")] == ["a_seg.dcm"]
