@@ -52,7 +52,7 @@ def write_dicom_seg(
     """Write masks as a DICOM Segmentation object (PS3.3, A.51) of the patient and study of the X-ray, in a new series.
 
     The object refers to the X-ray, whose pixels it has; a segment per lung says by SNOMED codes what it is and on which
-    side of the patient. An empty mask has its frame too. A projection has no place in space, so the object has none.
+    side of the patient. An empty mask has its frame too.
 
     Args:
         source: the DICOM file of the X-ray.
@@ -84,13 +84,35 @@ def write_dicom_seg(
             omit_empty_frames=False,
             **MADE_BY,
         )
-        segmentation.PatientOrientation = image.get("PatientOrientation")
+        _give_place(segmentation)
         with write_whole(target) as draft:
             segmentation.save_as(draft)
     except DatasetError:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for values that the standard does not allow
         raise DatasetError(f"No DICOM Segmentation for {source}: {error}. Its masks are there as PNG.") from error
+
+
+def _give_place(segmentation: "Dataset") -> None:
+    """Put a segmentation of an X-ray into a frame of reference of its own, where viewers put X-rays without a place.
+
+    A projection has no place in space, and needs none by the standard. But viewers (OHIF with Cornerstone, 3D Slicer
+    with dcmqi) do not open a segmentation without one, and give pictures that have none these axes.
+    """
+    from pydicom import Dataset
+    from pydicom.uid import generate_uid
+
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    if "PlaneOrientationSequence" in shared:  # the X-ray's file has a place
+        return
+    orientation = Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = [orientation]
+    for frame in segmentation.PerFrameFunctionalGroupsSequence:
+        position = Dataset()
+        position.ImagePositionPatient = [0, 0, 0]
+        frame.PlanePositionSequence = [position]
+    segmentation.FrameOfReferenceUID, segmentation.PositionReferenceIndicator = generate_uid(), None
 
 
 def _read_head(source: Path) -> "Dataset":

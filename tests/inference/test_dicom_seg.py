@@ -56,6 +56,9 @@ def test_masks_spacing_and_references_come_back(segmentation_of):
     assert source[1] == STUDY["SeriesInstanceUID"] != segmentation.SeriesInstanceUID
     measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     assert measures.PixelSpacing == [0.2, 0.3] and segmentation.PatientName == "Doe^Ann"
+    shared, frames = segmentation.SharedFunctionalGroupsSequence[0], segmentation.PerFrameFunctionalGroupsSequence
+    assert shared.PlaneOrientationSequence[0].ImageOrientationPatient == [1, 0, 0, 0, 1, 0], "else no viewer opens it"
+    assert [frame.PlanePositionSequence[0].ImagePositionPatient for frame in frames] == [[0, 0, 0]] * 2
     assert sides(segmentation) == ["Right", "Left"], "the viewer's left is the patient's right"
     assert [segment.SegmentLabel for segment in segmentation.SegmentSequence] == ["Right lung", "Left lung"]
 
@@ -69,6 +72,7 @@ def test_a_file_that_says_so_is_seen_from_behind(segmentation_of):
 def test_what_may_be_empty_is_not_asked_for(segmentation_of, spare):
     row, found, segmentation = segmentation_of(**spare)
     assert row["error"] is None and not segmentation.get("PatientSex") and not segmentation.PatientID
+    assert segmentation.FrameOfReferenceUID != spare.get("FrameOfReferenceUID"), "its place there is not known"
     assert "PixelMeasuresSequence" not in segmentation.SharedFunctionalGroupsSequence[0], "no spacing is made up"
 
 
