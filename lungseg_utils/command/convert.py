@@ -134,6 +134,8 @@ def _write_all(xrays: list[XRay], draft: Path, report: Report) -> dict[str, dict
             read = read_xray(xray.picture.path)
             masks = _masks(xray, read.image.shape, report)
             known = _known(xray, read.image.shape, report)
+            if xray.id in rows:  # of files of one name in folders a/b and a_b
+                raise DatasetError("a second X-ray of this name")
         except DatasetError as error:
             report.refuse(xray, str(error))
             continue
@@ -165,7 +167,7 @@ def _check(draft: Path, rows: dict[str, dict], xrays: list[XRay], report: Report
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
         table.writerows(rows)
@@ -215,6 +217,8 @@ def _read(mask: Picture, shape: tuple[int, int], xray: XRay, report: Report) -> 
     else:
         check_mask(grey, mask.path)
         masks = [(grey > grey.max() / 2).astype(np.uint8)]
+        if np.concatenate([masks[0][[0, -1]].ravel(), masks[0][:, [0, -1]].ravel()]).mean() > 0.5:
+            raise DatasetError("a mask that looks inverted: its edge is bright, and the lung must be the bright part")
     return [_fit(each, shape, xray, report) for each in masks]
 
 

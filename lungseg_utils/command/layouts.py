@@ -22,7 +22,7 @@ from lungseg_utils.inference.dicom import SUFFIXES, is_dicom
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", *SUFFIXES}
 TABLES = {".csv", ".tsv", ".gz"}
-TOO_LONG = {"landmarks", "heart"}  # columns of CheXmask's tables that nobody needs here
+TOO_LONG = {"landmarks", "heart"}  # columns of CheXmask's tables that are not used
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"}
 START = r"(?<![a-z])"  # of a word: "right", but not "upright"
 IMAGE = re.compile(r"image|img|cxr|x-?ray|picture|original|input|photo|scan|dicom|radiograph")
@@ -96,11 +96,13 @@ def key(name: str) -> str:
 def find(source: Path) -> Found:
     """Find the X-rays of a source with their masks, readings and rows of tables."""
     found, pictures, tables, texts = Found(), [], [], []
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
+    for path in sorted(path for path in source.rglob("*") if path.is_symlink() or not path.is_dir()):
         suffix = path.suffix.lower()
         parts = path.relative_to(source).parts
         if JUNK & set(parts) or any(part.startswith(".") for part in parts):
             found.not_taken.append((path, "left behind by a system"))
+        elif not path.is_file():  # a pipe may never end, and a link may lead round in a circle
+            found.not_taken.append((path, "no ordinary file"))
         elif suffix in PICTURES or is_dicom(path):
             pictures.append(_picture(path, source))
         elif suffix in TABLES:
@@ -156,13 +158,9 @@ def _tell_apart(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
         folder, said = each.path.parent, _folder_says(each.folders)
         if each in sure:
             is_mask = True
-        elif (folder, key(each.name)) in of_masks:  # ID.png beside ID_mask.png
+        elif (folder, key(each.name)) in of_masks or said == "image":  # the first: ID.png beside ID_mask.png
             is_mask = False
-        elif said == "here":
-            is_mask = True
-        elif said == "image":
-            is_mask = False
-        elif each.words and key(each.base) in names:
+        elif said == "here" or (each.words and key(each.base) in names):
             is_mask = True
         else:
             if folder not in looks:
@@ -249,6 +247,7 @@ def _give_rows(path: Path, source: Path, found: Found) -> None:
         found.not_taken.append((path, "a table that names no X-ray"))
         return
     best: dict[Path, tuple[int, dict[str, str]]] = {}
+    row: dict[str, str] = {}
     rows = strangers = 0
     for row in _rows(path):
         rows += 1
@@ -261,6 +260,8 @@ def _give_rows(path: Path, source: Path, found: Found) -> None:
                 score,
                 {name: cell for name, cell in row.items() if cell and name not in TOO_LONG},
             )
+    if "heart" in row and "leftlung" in row:
+        found.not_taken.append((path, "no mask of a lung: heart, a column of this table"))
     if strangers:
         found.not_taken.append((path, f"rows of a table that name no X-ray, or one again: {strangers} of {rows}"))
     for xray in found.xrays:

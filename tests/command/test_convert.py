@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import os
 
 import cv2
 import numpy as np
@@ -163,14 +164,15 @@ LAYOUTS = [
             "3 times masks of a table's run lengths",
             f"1 of these have a Dice RCA (Mean) below 0.7: look at them ({IDS[0]}",
         ],
-        {"VinDr.csv.gz": "rows of a table that name no X-ray, or one again: 1 of 4"},
+        {"VinDr.csv.gz": "no mask of a lung: heart, a column of this table; rows of a table that name no X-ray"},
     ),
 ]
 
 
 def not_taken(folder) -> dict[str, str]:
     with (folder / "not_taken.csv").open(newline="", encoding="utf-8") as file:
-        return {row["file"].removeprefix("./"): row["reason"] for row in csv.DictReader(file)}
+        rows = [(row["file"].removeprefix("./"), row["reason"]) for row in csv.DictReader(file)]
+    return {path: "; ".join(reason for other, reason in rows if other == path) for path, _ in rows}
 
 
 @pytest.mark.parametrize("layout, said, left_out", LAYOUTS, ids=[each[0].__name__ for each in LAYOUTS])
@@ -229,6 +231,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
         "filled": ellipse(HEIGHT, WIDTH, 0.5, a=0.35) * 255,
         "picture": PICTURES[IDS[0]],
         "black": both * 0,
+        "inverted": 255 - both,
         "cut": both,
         "stranger": both,
     }
@@ -238,6 +241,9 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
             write(source / f"images/{name}.png", PICTURES[IDS[0]])
     (source / "images/cut.png").write_bytes((source / "images/cut.png").read_bytes()[:300])
     write(source / "images/alone.png", PICTURES[IDS[0]])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(source / "pipe.png")
+        os.symlink(source, source / "round")
     for name in ("README.md", "notes.txt", "images/._good.png", "other.csv"):
         (source / name).write_text("a,b\n1,2\n")
     printed = "\n".join(convert(source, tmp_path / "new"))
@@ -248,6 +254,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
         "images/filled.png": "a mask that cannot be parted",
         "images/picture.png": "Not a mask",
         "images/black.png": "The mask is empty",
+        "images/inverted.png": "a mask that looks inverted",
         "images/cut.png": "The picture is cut short",
         "images/alone.png": "no mask",
         "masks/stranger.png": "a mask of no X-ray",
@@ -256,12 +263,13 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
         "other.csv": "a table that names no X-ray",
         "images/._good.png": "left behind by a system",
     }
+    expected |= dict.fromkeys(("pipe.png", "round") if hasattr(os, "mkfifo") else (), "no ordinary file")
     expected |= {f"masks/{name}.png": "its X-ray was not taken" for name in masks if name not in ("good", "stranger")}
     reasons = not_taken(tmp_path / "new")
     assert reasons.keys() == expected.keys()
     for path, reason in expected.items():
         assert reasons[path].startswith(reason), (path, reasons[path])
-    assert "not taken, 6 x its X-ray was not taken" in printed
+    assert "not taken, 7 x its X-ray was not taken" in printed
 
 
 @pytest.mark.parametrize("delimiter, encoding", [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-16")])
@@ -316,7 +324,10 @@ def test_run_lengths_that_do_not_fit_are_named(tmp_path, runs):
     (source / "VinDr.csv.gz").unlink()
     write_table(source / "table.csv", rows)
     convert(source, tmp_path / "new")
-    assert list(not_taken(tmp_path / "new")) == [f"files/{IDS[1]}.jpg"] and len(find_cases(tmp_path / "new")) == 2
+    assert (
+        list(not_taken(tmp_path / "new")) == [f"files/{IDS[1]}.jpg", "table.csv"]
+        and len(find_cases(tmp_path / "new")) == 2
+    )
     assert "run lengths that cannot be decoded" in not_taken(tmp_path / "new")[f"files/{IDS[1]}.jpg"]
 
 
