@@ -7,7 +7,6 @@ sides in some sets, and the viewer's in others.
 import csv
 import re
 import warnings
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -53,34 +52,6 @@ NAMES = {
 OTHER_SPACING = {"rowmm": "columnmm", "pixelspacingy": "pixelspacingx"}  # where the second number has its own column
 
 
-class Report:
-    """What was done with which X-rays, in the order in which it first happened, and which files were not taken."""
-
-    def __init__(self, found: Found):
-        self.done: dict[str, dict[Path, str]] = defaultdict(dict)  # what, in words after a number -> file -> ID
-        self.not_taken = found.not_taken
-
-    def note(self, xray: XRay, what: str) -> None:
-        """Say that something was done with an X-ray."""
-        self.done[what][xray.picture.path] = xray.id
-
-    def refuse(self, xray: XRay, reason: str) -> None:
-        """Say that an X-ray was not taken, nor what belongs to it."""
-        for ids in self.done.values():
-            ids.pop(xray.picture.path, None)
-        self.not_taken.append((xray.picture.path, reason))
-        self.not_taken += [(mask.path, "its X-ray was not taken") for mask in xray.masks]
-
-    def lines(self) -> list[str]:
-        """The report in words, as printed; reasons are counted by their words before a colon."""
-        lines = []
-        for what, ids in self.done.items():
-            if ids:
-                lines.append(f"{len(ids)} {what} ({', '.join(list(ids.values())[:3])}{', …' if len(ids) > 3 else ''})")
-        reasons = Counter(reason.partition(":")[0] for _, reason in self.not_taken)
-        return lines + [f"not taken, {count} x {reason}" for reason, count in reasons.most_common()]
-
-
 def convert(source: Path, folder: Path) -> list[str]:
     """Bring the data set in a folder into another folder, which appears whole or not at all.
 
@@ -100,44 +71,41 @@ def convert(source: Path, folder: Path) -> list[str]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder} is not empty. Choose a new folder, so that nothing is lost.")
     if folder.is_relative_to(source):
-        raise DatasetError(
-            f"{folder} lies in {source}. Choose a folder outside, so that it is not taken for a part of it."
-        )
+        raise DatasetError(f"{folder} lies in {source}. Choose a folder outside: it would be taken for a part of it.")
     found = find(source)
-    report = Report(found)
     with write_whole(folder) as draft:
-        rows = _write_all(found.xrays, draft, report)
-        if rows:
-            _check(draft, rows, found.xrays, report)
+        rows = _write_all(found, draft)
         if not rows:
-            reasons = "; ".join(report.lines()) or "it is empty"
+            reasons = "; ".join(found.lines()) or "it is empty"
             raise DatasetError(
-                f"No X-ray of {source} could be taken ({reasons}). Each needs a mask that carries its name."
+                f"No X-ray of {source} could be taken ({reasons}). It needs a mask that carries its name."
             )
-        _write_table(draft / TABLE, COLUMNS, rows.values())
+        _check(found, draft, rows)
         # ./ before each name: a spreadsheet would take one that begins with = for a formula
-        not_taken = sorted({(f"./{path.relative_to(source).as_posix()}", reason) for path, reason in report.not_taken})
+        not_taken = sorted({(f"./{path.relative_to(source).as_posix()}", reason) for path, reason in found.not_taken})
         _write_table(draft / NOT_TAKEN, ("file", "reason"), [{"file": a, "reason": b} for a, b in not_taken])
-    lines = [f"{len(rows)} X-rays with their masks: {folder}", *report.lines()]
+    lines = [f"{len(rows)} X-rays with their masks: {folder}", *found.lines()]
     if not any(row.get("patient") for row in rows.values()):
         lines.append("No table names the patients: X-rays of one patient may come into several parts of a split.")
     return lines
 
 
-def _write_all(xrays: list[XRay], draft: Path, report: Report) -> dict[str, dict]:
+def _write_all(found: Found, draft: Path) -> dict[str, dict]:
     """Write what can be taken into a draft; return a row of ``cases.csv`` for each X-ray taken, by its ID."""
     from lungseg_utils.inference.xrays import read_xray  # loads TensorFlow
 
     rows = {}
-    for xray in tqdm(xrays, "Converting", unit="X-ray", leave=False):
+    for xray in tqdm(found.xrays, "Converting", unit="X-ray", leave=False):
         try:
+            if not xray.masks and "leftlung" not in xray.known:
+                raise DatasetError("no mask")
             read = read_xray(xray.picture.path)
-            masks = _masks(xray, read.image.shape, report)
-            known = _known(xray, read.image.shape, report)
+            masks = _masks(xray, read.image.shape, found)
+            known = _known(xray, read.image.shape, found)
             if xray.id in rows:  # of files of one name in folders a/b and a_b
                 raise DatasetError("a second X-ray of this name")
         except DatasetError as error:
-            report.refuse(xray, str(error))
+            found.refuse(xray, str(error))
             continue
         for part, image in ((IMAGES, read.image), (LEFT, masks[0] * 255), (RIGHT, masks[1] * 255)):
             path = draft / part / f"{xray.id}.png"
@@ -152,10 +120,10 @@ def _write_all(xrays: list[XRay], draft: Path, report: Report) -> dict[str, dict
     return rows
 
 
-def _check(draft: Path, rows: dict[str, dict], xrays: list[XRay], report: Report) -> None:
+def _check(found: Found, draft: Path, rows: dict[str, dict]) -> None:
     """Read the new set as the course will; what cannot be read is taken away again, and said."""
-    (draft / TABLE).write_text("id\n")  # else one that lies beside it is read
-    by_id = {xray.id: xray for xray in xrays}
+    _write_table(draft / TABLE, COLUMNS, rows.values())
+    by_id = {xray.id: xray for xray in found.xrays if xray.masks or xray.known}
     for case in find_cases(draft):
         try:
             read_masks(case)
@@ -163,7 +131,8 @@ def _check(draft: Path, rows: dict[str, dict], xrays: list[XRay], report: Report
             for path in (case.image, case.left_mask, case.right_mask):
                 path.unlink()
             del rows[case.id]
-            report.refuse(by_id[case.id], f"cannot be read again: {error}")
+            found.refuse(by_id[case.id], f"cannot be read again: {error}")
+    _write_table(draft / TABLE, COLUMNS, rows.values())
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
@@ -176,7 +145,7 @@ def _write_table(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> 
 # --- masks ---
 
 
-def _masks(xray: XRay, shape: tuple[int, int], report: Report) -> tuple[np.ndarray, np.ndarray]:
+def _masks(xray: XRay, shape: tuple[int, int], found: Found) -> tuple[np.ndarray, np.ndarray]:
     """The masks of an X-ray, (height, width) uint8, {0, 1}: the lung on the viewer's left, and the other.
 
     Raises:
@@ -187,39 +156,39 @@ def _masks(xray: XRay, shape: tuple[int, int], report: Report) -> tuple[np.ndarr
         if len(masks) > 1:
             raise DatasetError(f"several masks: {', '.join(mask.path.name for mask in masks)}")
     if named["left"] and named["right"]:
-        pair = [_read(named[side][0], shape, xray, report)[0] for side in ("left", "right")]
-        report.not_taken += [(mask.path, "a mask of both lungs: there is one for each lung") for mask in named[""]]
+        pair = [_read(named[side][0], shape, xray, found)[0] for side in ("left", "right")]
+        found.not_taken += [(mask.path, "a mask of both lungs: there is one for each lung") for mask in named[""]]
         if (pair[0] & pair[1]).sum() > 0.5 * (pair[0] | pair[1]).sum():
-            report.note(xray, "times the mask of both lungs lay in both mask folders")
-            pair = _part(pair[0], xray, report)
+            found.note(xray, "times the mask of both lungs lay in both mask folders")
+            pair = _part(pair[0], xray, found)
     elif named[""]:
-        pair = _read(named[""][0], shape, xray, report)
-        pair = pair if len(pair) == 2 else _part(pair[0], xray, report)
-        report.not_taken += [(mask.path, "a mask of one lung alone") for mask in named["left"] + named["right"]]
+        pair = _read(named[""][0], shape, xray, found)
+        pair = pair if len(pair) == 2 else _part(pair[0], xray, found)
+        found.not_taken += [(mask.path, "a mask of one lung alone") for mask in named["left"] + named["right"]]
     elif "leftlung" in xray.known and "rightlung" in xray.known:
-        pair = [_fit(_decode(xray.known[side], xray.known), shape, xray, report) for side in ("leftlung", "rightlung")]
-        report.note(xray, "times masks of a table's run lengths")
+        pair = [_fit(_decode(xray.known[side], xray.known), shape, xray, found) for side in ("leftlung", "rightlung")]
+        found.note(xray, "times masks of a table's run lengths")
         if _number(xray.known.get("dicercamean", "")) < 0.7:
-            report.note(xray, "of these have a Dice RCA (Mean) below 0.7: look at them")
+            found.note(xray, "of these have a Dice RCA (Mean) below 0.7: look at them")
     else:
-        raise DatasetError("a mask of one lung alone" if xray.masks else "no mask")
-    return _in_place([_largest(mask, xray, report) for mask in pair], xray, report)
+        raise DatasetError("a mask of one lung alone")
+    return _in_place([_largest(mask, xray, found) for mask in pair], xray, found)
 
 
-def _read(mask: Picture, shape: tuple[int, int], xray: XRay, report: Report) -> list[np.ndarray]:
+def _read(mask: Picture, shape: tuple[int, int], xray: XRay, found: Found) -> list[np.ndarray]:
     """Read a mask file as one mask, or as two of a map in which each lung has its own shade."""
     grey = read_grey(mask.path)
     shades, counts = np.unique(grey, return_counts=True)
     lungs = shades[(shades > 0) & (counts > 0.02 * grey.size)]
     if len(lungs) == 2 and lungs[0] < 0.8 * lungs[1] and counts[np.isin(shades, [0, *lungs])].sum() > 0.99 * grey.size:
-        report.note(xray, "maps with a shade for each lung")
+        found.note(xray, "maps with a shade for each lung")
         masks = [(grey == shade).astype(np.uint8) for shade in lungs]
     else:
         check_mask(grey, mask.path)
         masks = [(grey > grey.max() / 2).astype(np.uint8)]
         if np.concatenate([masks[0][[0, -1]].ravel(), masks[0][:, [0, -1]].ravel()]).mean() > 0.5:
             raise DatasetError("a mask that looks inverted: its edge is bright, and the lung must be the bright part")
-    return [_fit(each, shape, xray, report) for each in masks]
+    return [_fit(each, shape, xray, found) for each in masks]
 
 
 def _decode(runs: str, known: dict[str, str]) -> np.ndarray:
@@ -249,19 +218,19 @@ def _decode(runs: str, known: dict[str, str]) -> np.ndarray:
     return mask.reshape(height, width)
 
 
-def _fit(mask: np.ndarray, shape: tuple[int, int], xray: XRay, report: Report) -> np.ndarray:
+def _fit(mask: np.ndarray, shape: tuple[int, int], xray: XRay, found: Found) -> np.ndarray:
     """Scale a mask (height, width) uint8, {0, 1}, to its X-ray's size, if it has its shape."""
     if mask.shape == shape:
         return mask
     (height, width), sizes = shape, f"{mask.shape[1]} x {mask.shape[0]} px, its X-ray {shape[1]} x {shape[0]} px"
     if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > SAME_SHAPE:
         raise DatasetError(f"a mask of another shape than its X-ray: it has {sizes} (width x height)")
-    report.note(xray, "times masks were scaled to their X-ray's size")
+    found.note(xray, "times masks were scaled to their X-ray's size")
     method = cv2.INTER_AREA if mask.shape[0] >= height else cv2.INTER_LINEAR  # as images.resize_masks
     return (cv2.resize(mask.astype(np.float32), (width, height), interpolation=method) > 0.5).astype(np.uint8)
 
 
-def _part(both: np.ndarray, xray: XRay, report: Report) -> list[np.ndarray]:
+def _part(both: np.ndarray, xray: XRay, found: Found) -> list[np.ndarray]:
     """Part a mask of both lungs (height, width) uint8, {0, 1}: into its two large pieces, or where it is thinnest.
 
     Raises:
@@ -273,7 +242,7 @@ def _part(both: np.ndarray, xray: XRay, report: Report) -> list[np.ndarray]:
         first, second = order[:2]
         far = abs(centres[first][0] - centres[second][0]) > 0.15 * both.shape[1]
         if far and stats[second, cv2.CC_STAT_AREA] > LEAST_SHARE * stats[first, cv2.CC_STAT_AREA]:
-            report.note(xray, "masks of both lungs were parted into two lungs")
+            found.note(xray, "masks of both lungs were parted into two lungs")
             return [(labels == each).astype(np.uint8) for each in (first, second)]
     heights = both.sum(axis=0, dtype=np.int64)
     start, end = np.flatnonzero(heights)[[0, -1]]
@@ -284,11 +253,11 @@ def _part(both: np.ndarray, xray: XRay, report: Report) -> list[np.ndarray]:
     left[:, cut:], right[:, :cut] = 0, 0
     if middle.min() > 0.6 * min(heights[:cut].max(initial=0), heights[cut:].max(initial=0)):
         raise DatasetError("a mask that cannot be parted into two lungs: it is one lung, or holds what lies between")
-    report.note(xray, "masks of lungs that touch were cut where they are thinnest near the middle: look at them")
+    found.note(xray, "masks of lungs that touch were cut where they are thinnest near the middle: look at them")
     return [left, right]
 
 
-def _largest(mask: np.ndarray, xray: XRay, report: Report) -> np.ndarray:
+def _largest(mask: np.ndarray, xray: XRay, found: Found) -> np.ndarray:
     """The largest piece of a mask (height, width) uint8, {0, 1}."""
     if not mask.any():
         raise DatasetError("an empty mask")
@@ -296,11 +265,11 @@ def _largest(mask: np.ndarray, xray: XRay, report: Report) -> np.ndarray:
         warnings.simplefilter("always")
         mask = drop_specks(mask, xray.picture.path)
     if dropped:
-        report.note(xray, "masks lost pieces beside the lung's largest one")
+        found.note(xray, "masks lost pieces beside the lung's largest one")
     return mask
 
 
-def _in_place(pair: list[np.ndarray], xray: XRay, report: Report) -> tuple[np.ndarray, np.ndarray]:
+def _in_place(pair: list[np.ndarray], xray: XRay, found: Found) -> tuple[np.ndarray, np.ndarray]:
     """Put two masks, of which the first is named left, in the order in which they lie."""
     (x, first), (other_x, second) = ((np.nonzero(mask)[1].mean(), mask) for mask in pair)
     if min(first.sum(), second.sum()) < 0.05 * max(first.sum(), second.sum()):
@@ -308,14 +277,14 @@ def _in_place(pair: list[np.ndarray], xray: XRay, report: Report) -> tuple[np.nd
     if x <= other_x:
         return first, second
     if len(xray.masks) > 1 or not xray.masks:
-        report.note(xray, "times left and right meant the patient's: each lung was put where it lies")
+        found.note(xray, "times left and right meant the patient's: each lung was put where it lies")
     return second, first
 
 
 # --- what tables say ---
 
 
-def _known(xray: XRay, shape: tuple[int, int], report: Report) -> dict:
+def _known(xray: XRay, shape: tuple[int, int], found: Found) -> dict:
     """Turn cells of tables into the columns of ``cases.csv``; what is not understood is said."""
     known: dict = {}
     parse: dict[str, Callable] = {
@@ -332,7 +301,7 @@ def _known(xray: XRay, shape: tuple[int, int], report: Report) -> dict:
         try:
             known[what] = _spacing(cell, column, xray.known) if what == "spacing_mm" else parse[what](cell)
         except ValueError:
-            report.note(xray, f"times a table's {what} was not understood and left out")
+            found.note(xray, f"times a table's {what} was not understood and left out")
     height, width = (_number(xray.known.get(f"original{side}px", "")) for side in ("height", "width"))
     if height < np.inf and width < np.inf and "spacing_mm" not in known:  # of the Montgomery set, see `cases`
         known["spacing_mm"] = height * ORIGINAL_MM / shape[0], width * ORIGINAL_MM / shape[1]

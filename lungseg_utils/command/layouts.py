@@ -9,7 +9,7 @@ import gzip
 import re
 import unicodedata
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,10 +82,29 @@ class XRay:
 
 @dataclass
 class Found:
-    """What a source holds. The reasons in `not_taken` begin with a few words that are counted, up to a colon."""
+    """What a source holds, and what became of it."""
 
     xrays: list[XRay] = field(default_factory=list)
-    not_taken: list[tuple[Path, str]] = field(default_factory=list)
+    not_taken: list[tuple[Path, str]] = field(default_factory=list)  # and the reason: a kind, and a colon before more
+    done: dict[str, dict[Path, str]] = field(default_factory=dict)  # what, in words after a number -> file -> ID
+
+    def note(self, xray: XRay, what: str) -> None:
+        """Say that something was done with an X-ray."""
+        self.done.setdefault(what, {})[xray.picture.path] = xray.id
+
+    def refuse(self, xray: XRay, reason: str) -> None:
+        """Say that an X-ray was not taken, nor what belongs to it."""
+        for ids in self.done.values():
+            ids.pop(xray.picture.path, None)
+        self.not_taken.append((xray.picture.path, reason))
+        self.not_taken += [(mask.path, "its X-ray was not taken") for mask in xray.masks]
+
+    def lines(self) -> list[str]:
+        """The report in words, as printed; reasons are counted by kind."""
+        done = {what: list(ids.values()) for what, ids in self.done.items() if ids}
+        lines = [f"{len(ids)} {what} ({', '.join(ids[:3])}{', …' if ids[3:] else ''})" for what, ids in done.items()]
+        reasons = Counter(reason.partition(":")[0] for _, reason in self.not_taken)
+        return lines + [f"not taken, {count} x {reason}" for reason, count in reasons.most_common()]
 
 
 def key(name: str) -> str:
