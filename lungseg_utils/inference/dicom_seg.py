@@ -33,6 +33,7 @@ MADE_BY: dict[str, Any] = {
     "content_label": "LUNGS",
     "content_description": "Lungs, drawn by a program. Not for clinical use.",
     "series_description": "Lungs (lungseg, not for clinical use)",
+    "specific_character_set": "ISO_IR 192",  # UTF-8; highdicom refuses some that X-rays from Japan and China have
     "series_number": 1,
     "instance_number": 1,
 }
@@ -90,7 +91,8 @@ def write_dicom_seg(
     except DatasetError:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for values that the standard does not allow
-        raise DatasetError(f"No DICOM Segmentation for {source}: {error}. Its masks are there as PNG.") from error
+        reason = f"{type(error).__name__}: {error}".rstrip(".")
+        raise DatasetError(f"No DICOM Segmentation for {source} ({reason}). Its masks are there as PNG.") from error
 
 
 def _give_place(segmentation: "Dataset") -> None:
@@ -118,6 +120,7 @@ def _give_place(segmentation: "Dataset") -> None:
 def _read_head(source: Path) -> "Dataset":
     """Read the elements before the pixels, completed as highdicom wants them, or raise DatasetError."""
     import pydicom
+    from pydicom.valuerep import DA, TM
 
     image = pydicom.dcmread(source, stop_before_pixels=True, force=True)
     missing = [name for name in MUST_BE_THERE if not image.get(name)]
@@ -128,6 +131,14 @@ def _read_head(source: Path) -> "Dataset":
             setattr(image, name, None)
     if image.PatientSex not in ("M", "F", "O"):  # such as U, which highdicom refuses
         image.PatientSex = None
+    for name, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            kind(image[name].value)
+        except ValueError:  # such as the month 00 of a birth of which the year alone is known
+            image[name].value = None
+    if "PixelSpacing" not in image:  # without it, highdicom cannot use the place that a file states
+        image.pop("ImagePositionPatient", None)
+    image.decode()  # names into Unicode, as they are written in UTF-8
     return image
 
 

@@ -1,5 +1,6 @@
 """Masks of a DICOM file come back from the DICOM Segmentation as they went in, on the right side of the patient."""
 
+import re
 import sys
 
 import numpy as np
@@ -68,19 +69,34 @@ def test_a_file_that_says_so_is_seen_from_behind(segmentation_of):
     assert sides(segmentation_of(masks=1)[2])[0].startswith("Right and left")
 
 
-@pytest.mark.parametrize("spare", [{}, {"PatientSex": "U"}, {"FrameOfReferenceUID": uid.generate_uid()}])
+SPARE = (
+    {},
+    {"PatientSex": "U", "StudyTime": "99"},
+    {"PatientName": "Yamada^Tarou=山田^太郎", "SpecificCharacterSet": ["", "ISO 2022 IR 87"]},
+    {"FrameOfReferenceUID": uid.generate_uid()},
+    {"FrameOfReferenceUID": uid.generate_uid(), "ImagePositionPatient": [0, 0, 0]},
+)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR TM")
+@pytest.mark.parametrize("spare", SPARE)
 def test_what_may_be_empty_is_not_asked_for(segmentation_of, spare):
     row, found, segmentation = segmentation_of(**spare)
     assert row["error"] is None and not segmentation.get("PatientSex") and not segmentation.PatientID
+    assert str(segmentation.PatientName) == spare.get("PatientName", "Doe^Ann")
+    assert np.array_equal(
+        segmentation.get_pixels_by_source_instance([segmentation.get_source_image_uids()[0][2]])[0], found
+    )
     assert segmentation.FrameOfReferenceUID != spare.get("FrameOfReferenceUID"), "its place there is not known"
     assert "PixelMeasuresSequence" not in segmentation.SharedFunctionalGroupsSequence[0], "no spacing is made up"
 
 
 def test_a_file_without_a_study_keeps_its_pictures_and_says_why_there_is_no_more(segmentation_of):
-    for spoiled in ({"without": "StudyInstanceUID"}, {"PatientBirthDate": "spring"}):
+    for spoiled in ({"without": "StudyInstanceUID"}, {"SOPClassUID": "1.2.3.4"}):
         row, _, segmentation = segmentation_of(**spoiled)
         assert segmentation is None and row["width_px"] == 100
-        assert "No DICOM Segmentation for" in row["error"] and "chest.dcm" in row["error"], row["error"]
+        assert re.match("No DICOM Segmentation for .*(StudyInstanceUID|1.2.3.4)", row["error"])
+        assert "chest.dcm" in row["error"]
 
 
 def test_without_highdicom_nothing_is_begun(tmp_path, monkeypatch):
