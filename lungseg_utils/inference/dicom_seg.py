@@ -138,7 +138,6 @@ def _read_head(source: Path) -> "Dataset":
             image[name].value = None
     if "PixelSpacing" not in image:  # without it, highdicom cannot use the place that a file states
         image.pop("ImagePositionPatient", None)
-    image.decode()  # names into Unicode, as they are written in UTF-8
     return image
 
 

@@ -226,7 +226,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
     both = (left | right) * 255
     masks = {
         "good": both,
-        "one": left * 255,
+        "one": cv2.resize(left * 255, None, fx=2, fy=2),
         "shape": both[:, :60],
         "filled": ellipse(HEIGHT, WIDTH, 0.5, a=0.35) * 255,
         "picture": PICTURES[IDS[0]],
@@ -269,6 +269,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(tmp_path):
     assert reasons.keys() == expected.keys()
     for path, reason in expected.items():
         assert reasons[path].startswith(reason), (path, reasons[path])
+    assert "scaled" not in printed, "nothing is said of what was done in vain"
     assert "not taken, 7 x its X-ray was not taken" in printed
 
 
@@ -310,8 +311,9 @@ def test_a_table_names_files_by_their_folders(tmp_path):
     for n, name in enumerate(IDS):
         write(tmp_path / f"source/train/patient{n}/study1/view1.png", PICTURES[name])
         rows.append({"Path": f"CheXpert/train/patient{n}/study1/view1.jpg"} | mask_columns(name))
-    write_table(tmp_path / "source/table.csv", rows)
+    write_table(tmp_path / "source/table.csv", [{"Path": "view1.jpg"} | mask_columns(IDS[0]), *rows])
     convert(tmp_path / "source", tmp_path / "new")
+    assert "1 of 4" in not_taken(tmp_path / "new")["table.csv"], "one name alone may mean any of three"
     for case, name in zip(find_cases(tmp_path / "new"), IDS):
         np.testing.assert_array_equal(read_masks(case)[..., 1], LUNGS[name][1])
 
