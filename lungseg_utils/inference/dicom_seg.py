@@ -76,9 +76,7 @@ def write_dicom_seg(
             source_images=[image],
             pixel_array=masks[np.newaxis],
             segmentation_type="BINARY",
-            segment_descriptions=[
-                _describe(number, side, colour) for number, (side, colour) in enumerate(zip(sides, colours), 1)
-            ],
+            segment_descriptions=[_describe(*each) for each in zip((1, 2), sides, colours)],
             series_instance_uid=pydicom.uid.generate_uid(),
             sop_instance_uid=pydicom.uid.generate_uid(),
             pixel_measures=spacing_mm and highdicom.PixelMeasuresSequence(spacing_mm, SHADOW_MM),
