@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "This course needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others). Say make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) $(PIP) -e ".[notebooks,test]" -c constraints.txt
+	$(RUN) $(PIP) -e ".[notebooks,test,dicom]" -c constraints.txt
 	@touch $@
 
 # nbgrader, which only teachers need, and the tests

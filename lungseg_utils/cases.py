@@ -13,7 +13,8 @@ import csv
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,12 @@ TABLE, SIZES = "cases.csv", "original_sizes.csv"
 
 ORIGINAL_MM = 0.0875  # millimetres per pixel of the original pictures of the Montgomery set
 OFFICIAL_SIZES = {(4892, 4020), (4020, 4892)}  # their (height, width): the scanner's plate, upright or on its side
+ID_COLUMNS = ("id", "image_id", "imageid", "image", "image_index", "filename", "file_name", "file", "study_id")
+KNOWN_RULE = (
+    "Finding is 0 or 1, sex F, M or O, age full years, row_mm and column_mm both millimetres above 0, or empty."
+)
+SIZES_RULE = "Columns must be id,original_width_px,original_height_px, the last two whole numbers above 0."
+OTHER_LAYOUT = "To bring a data set of another layout into this one: lungseg convert SOURCE FOLDER."
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,8 @@ class Case:
 def find_cases(folder: Path | str) -> list[Case]:
     """List the cases of a data set.
 
-    What is known about them stands in an optional table ``cases.csv``, in columns named ``id``, ``patient``,
-    ``finding`` (0 or 1), ``sex``, ``age`` (years), ``row_mm`` and ``column_mm`` (the height and width of a pixel);
+    What is known about them stands in an optional table ``cases.csv``, in columns named ``id`` (or as in `ID_COLUMNS`),
+    ``patient``, ``finding`` (0 or 1), ``sex``, ``age`` (years), ``row_mm`` and ``column_mm`` (the size of a pixel);
     columns and cells may be missing. What it does not say comes from the Montgomery set's habits: a reading per case,
     "same pt as ID" in it, an ID that ends in _0 or _1, and ``original_sizes.csv``.
 
@@ -66,15 +73,16 @@ def find_cases(folder: Path | str) -> list[Case]:
     folder = set_folder(folder)
     images, left, right = (_files(folder / part, ".png") for part in (IMAGES, LEFT, RIGHT))
     if not images:
-        raise DatasetError(f"No X-rays: {folder / IMAGES} holds no .png file. Put one ID.png there per X-ray.")
+        raise DatasetError(f"No X-rays: {folder / IMAGES} holds no .png file, one per X-ray. {OTHER_LAYOUT}")
     _check_pairs(folder, images, left, right)
-    texts = {key: _read_text(path) for key, path in _files(folder / READINGS, ".txt").items()}
+    texts = {key: read_text(path) for key, path in _files(folder / READINGS, ".txt").items()}
     patients = _patients({key: path.stem for key, path in images.items()}, texts)
-    table, sizes = _read_table(folder, images), original_sizes(folder)
+    table = _read_rows(folder, TABLE, images, _known, KNOWN_RULE)
+    sizes = _read_rows(folder, SIZES, images, _original_size, SIZES_RULE)
     cases = []
     for key, image in images.items():
         suffix = re.search(r"_([01])$", image.stem)
-        sex, age, reading = _parse_reading(texts.get(key, ""))
+        sex, age, reading = _parse_reading(texts.get(key, ""), image.stem)
         size = picture_size(image)
         known = {
             "patient": patients[key],
@@ -108,80 +116,55 @@ def set_folder(folder: Path | str) -> Path:
     raise DatasetError(
         f"{folder} is not a data set, nor is a folder directly inside it. Expected the folders {IMAGES}, "
         f"{LEFT} and {RIGHT}, each with one ID.png per X-ray; missing: {', '.join(missing)}; "
-        f"found: {_some(path.name for path in entries) or 'nothing'}."
+        f"found: {_some(path.name for path in entries) or 'nothing'}. {OTHER_LAYOUT}"
     )
 
 
-def original_sizes(folder: Path) -> dict[str, tuple[int, int]]:
-    """Read ``original_sizes.csv``: key of a case -> (height, width) of its original in px of 0.0875 mm."""
-    sizes = {}
-    for path, row in _rows(folder, SIZES):
+def _read_rows(folder: Path, name: str, images: dict, parse: Callable, rule: str) -> dict:
+    """Read a table in a data set's folder, or else beside it: key of a case -> what its row says; empty without one."""
+    # resolve() because the parent of a relative path like "." is "." again
+    path = next((place / name for place in (folder, folder.resolve().parent) if (place / name).is_file()), None)
+    found = {}
+    for row in read_table(path) if path else ():
+        case_id = next((row[column] for column in ID_COLUMNS if row.get(column)), "")
         try:
-            size = int(row["original_height_px"]), int(row["original_width_px"])
-            if min(size) < 1:
-                raise ValueError(size)
+            if not case_id:
+                raise ValueError("no id")
+            found[_key(re.sub(r"\.(png|PNG)$", "", case_id))] = parse(row)
         except (KeyError, ValueError) as error:
-            raise DatasetError(
-                f"{path} cannot be used. Its columns must be id,original_width_px,original_height_px, the last "
-                "two whole numbers above 0. Mend it, or remove it to do without millimetres."
-            ) from error
-        sizes[_key(row["id"])] = size
-    return sizes
-
-
-def _read_table(folder: Path, images: dict[str, Path]) -> dict[str, dict]:
-    """Read ``cases.csv``: key of a case -> what its row says, by the names of `Case`; empty cells are left out."""
-    found, path = {}, folder / TABLE
-    for path, row in _rows(folder, TABLE):
-        try:
-            found[_key(row["id"])] = _known(row)
-        except (KeyError, ValueError) as error:
-            raise DatasetError(
-                f"{path} cannot be used: the row of {row['id']!r} says {error}. Finding must be 0 or 1, sex F, M or O, "
-                "age a whole number of years, row_mm and column_mm both millimetres above 0; cells may be empty."
-            ) from error
-    if found and not found.keys() & images.keys():
+            raise DatasetError(f"{path} cannot be used: the row of {case_id!r} says {error}. {rule}") from error
+    if path and path.parent == folder and found and not found.keys() & images.keys():  # beside it: another set's
         raise DatasetError(
             f"{path} names none of the X-rays in {folder / IMAGES}. Its id is a file's name without .png."
         )
     return found
 
 
+def read_table(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a table with commas, semicolons or tabs: columns in lower case with _ for a space, cells stripped."""
+    lines = read_text(path).splitlines()
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
+    for row in csv.DictReader(lines, delimiter=delimiter):
+        yield {re.sub(r"[\s-]+", "_", str(name).strip().lower()): str(cell or "").strip() for name, cell in row.items()}
+
+
 def _known(row: dict[str, str]) -> dict:
-    """Turn a row of ``cases.csv`` into values; a ValueError or KeyError when one cannot be right."""
-    known: dict[str, object] = {}
-    if row.get("patient"):
-        known["patient"] = row["patient"]
-    if row.get("finding"):
-        known["finding"] = {"0": 0, "1": 1}[row["finding"]]
-    if row.get("sex"):
-        known["sex"] = {"F": "F", "M": "M", "O": "O"}[row["sex"].upper()]
-    if row.get("age"):
-        known["age"] = int(row["age"])
+    """Turn a row of ``cases.csv`` into values of a `Case`, empty cells left out; an error when one cannot be right."""
+    parse = {"patient": str, "finding": {"0": 0, "1": 1}.__getitem__, "sex": read_sex, "age": int}
+    known: dict = {name: parse[name](row[name]) for name in parse if row.get(name)}  # type: ignore[operator]
     if row.get("row_mm") or row.get("column_mm"):
-        spacing = float(row["row_mm"]), float(row["column_mm"])
-        if not all(0 < mm < math.inf for mm in spacing):
-            raise ValueError(f"{spacing} mm")
-        known["spacing_mm"] = spacing
+        known["spacing_mm"] = float(row["row_mm"]), float(row["column_mm"])
+        if not all(0 < mm < math.inf for mm in known["spacing_mm"]):
+            raise ValueError(f"{known['spacing_mm']} mm")
     return known
 
 
-def _rows(folder: Path, name: str) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Path and rows of a table in a data set's folder, or else beside it; none when it is in neither.
-
-    Names of columns are compared without regard to case, and cells are stripped; Excel's semicolons and mark are read.
-    """
-    # resolve() because the parent of a relative path like "." is "." again
-    path = next((place / name for place in (folder, folder.resolve().parent) if (place / name).is_file()), None)
-    if path is None:
-        return
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    delimiter = ";" if ";" in text.partition("\n")[0] else ","
-    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
-        row = {str(column).strip().lower(): str(cell or "").strip() for column, cell in row.items()}
-        if not row.get("id"):
-            raise DatasetError(f"{path} cannot be used: it needs a column id, filled in each row.")
-        yield path, row
+def _original_size(row: dict[str, str]) -> tuple[int, int]:
+    """Turn a row of ``original_sizes.csv`` into (height, width) of the original in px of 0.0875 mm."""
+    size = int(row["original_height_px"]), int(row["original_width_px"])
+    if min(size) < 1:
+        raise ValueError(size)
+    return size
 
 
 def _original_spacing(size: tuple[int, int], original: tuple[int, int] | None) -> tuple[float, float] | None:
@@ -257,29 +240,55 @@ def _check_pairs(folder: Path, images: dict, left: dict, right: dict) -> None:
             problems.append(f"no X-ray for {len(extra)} of {len(masks)} masks in {place} ({_some(extra)})")
     if problems:
         raise DatasetError(
-            f"X-rays and masks in {folder} do not pair up: {'; '.join(problems)}. An X-ray and its two masks "
-            "carry the same name; add what is missing, or move what has no partner out of the data set."
+            f"X-rays and masks in {folder} do not pair up: {'; '.join(problems)}. An X-ray and its two masks carry the "
+            f"same name; add what is missing, or move what has no partner out of the data set. {OTHER_LAYOUT}"
         )
 
 
-def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig", errors="replace")
+def read_text(path: Path) -> str:
+    """Read a text as Windows and others write it: UTF-8, or UTF-16 with its mark or without, or else cp1252."""
+    data = path.read_bytes()
+    little, big = data[1:2] == b"\0" or data[:2] == b"\xff\xfe", data[:1] == b"\0" or data[:2] == b"\xfe\xff"
+    try:
+        return data.decode("utf-16-le" if little else "utf-16-be" if big else "utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
-def _parse_reading(text: str) -> tuple[str | None, int | None, str]:
-    """Take a reading apart into sex, age in full years, and the words that follow."""
-    sex = age = None
+def read_sex(text: str) -> str | None:
+    """Return F, M or O for a letter or a word that begins so; None where nothing is known, else a ValueError."""
+    letter = text.strip(" -?")[:1].upper()
+    if letter not in "FMOUN":  # U: unknown; N: none, not known
+        raise ValueError(f"sex {text!r}")
+    return letter if letter and letter in "FMO" else None
+
+
+def read_age(text: str) -> int | None:
+    """Return full years of 45, 45.0, 45yrs, or 027Y, 018M as in DICOM; None where nothing is known, else an error."""
+    found = re.fullmatch(r"(?:(\d+)[.\d]*\s*([ymwd]?)[a-z ]*|unknown|n/?an?)?[\s.?-]*", text.strip().lower())
+    if not found:
+        raise ValueError(f"age {text!r}")
+    return int(found[1]) // {"m": 12, "w": 52, "d": 365}.get(found[2], 1) if found[1] else None
+
+
+def _parse_reading(text: str, name: str) -> tuple[str | None, int | None, str]:
+    """Take a reading ("Patient's Sex: F" and "Patient's Age: 027Y", or "male 45yrs") apart into sex, age and words."""
+    known: dict = {}
     words = []
     for line in filter(None, map(str.strip, text.splitlines())):
-        if found := re.match(r"patient'?s\s+sex\s*:\s*(.*)", line, re.IGNORECASE):
-            sex = found[1][:1].upper() if found[1][:1].upper() in set("FMO") else None
-        elif found := re.match(r"patient'?s\s+age\s*:\s*(?:(\d+)\s*([YMWD]?))?", line, re.IGNORECASE):
-            # written as in DICOM: 027Y, or 018M, 006W, 020D for small children
-            units_in_a_year = {"M": 12, "W": 52, "D": 365}.get(found[2].upper(), 1) if found[1] else 1
-            age = int(found[1]) // units_in_a_year if found[1] else None
+        if found := re.match(r"(?:patient'?s\s+)?(sex|gender|age)\s*:(.*)", line, re.IGNORECASE):
+            said, rest = {found[1].lower().replace("gender", "sex"): found[2]}, ""
+        elif found := re.match(r"((?:fe)?male)\b[\s,;]*(?:(\d+\s*[a-z]*(?: old)?)\b[\s,.;]*|$)(.*)", line, re.I):
+            said, rest = {"sex": found[1], "age": found[2] or ""}, found[3]
         else:
-            words.append(line)
-    return sex, age, "\n".join(words)
+            said, rest = {}, line
+        words += [rest] if rest else []
+        for what, value in said.items():
+            try:
+                known[what] = read_sex(value) if what == "sex" else read_age(value)
+            except ValueError:
+                warnings.warn(f"The reading of {name} says {line!r}: its {what} is not understood.", stacklevel=3)
+    return known.get("sex"), known.get("age"), "\n".join(words)
 
 
 def _patients(ids: dict[str, str], texts: dict[str, str]) -> dict[str, str]:
@@ -290,12 +299,16 @@ def _patients(ids: dict[str, str], texts: dict[str, str]) -> dict[str, str]:
     groups = {key: {key} for key in ids}
     for key in ids:
         for found in re.finditer(r"same\s+(?:pt|patient)\.?\s+as\s+([^();]+)", texts.get(key, ""), re.IGNORECASE):
-            for name in re.split(r"[,\s]+", found[1]):
-                other = _key(name.strip(" ."))
-                # an ID without files here still links two cases that name it; other words ("ago") must not
-                if other in ids or re.search(r"_[01]$", other):
-                    merged = groups[key] | groups.get(other, {other})
-                    groups.update(dict.fromkeys(merged, merged))
+            names = [
+                _key(re.sub(r"^#|\.(png|PNG|jpe?g)$", "", name.strip(" .:"))) for name in re.split(r"[,\s]+", found[1])
+            ]
+            # an ID without files here still links two cases that name it; other words ("ago") must not
+            names = [name for name in names if name in ids or re.search(r"_[01]$", name)]
+            if not names:
+                warnings.warn(f"The reading of {ids[key]} says {found[0]!r}: no X-ray has this name.", stacklevel=3)
+            for other in names:
+                merged = groups[key] | groups.get(other, {other})
+                groups.update(dict.fromkeys(merged, merged))
     return {key: min(ids[member] for member in groups[key] if member in ids) for key in ids}
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils.cases import Case, DatasetError
+from lungseg_utils.cases import OTHER_LAYOUT, Case, DatasetError
 from lungseg_utils.files import lock, name_by_place, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
@@ -210,6 +210,8 @@ def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
                 f"The mask {path} has {mask.shape[1]} x {mask.shape[0]} px, its X-ray {case.image} has "
                 f"{case.size[1]} x {case.size[0]} px (width x height). Give both the same size."
             )
+    if (left & right).sum() > 0.5 * (left | right).sum():
+        raise DatasetError(f"{case.left_mask} and {case.right_mask} show the same lung, or both lungs. {OTHER_LAYOUT}")
     if np.nonzero(left.any(axis=0))[0].mean() > np.nonzero(right.any(axis=0))[0].mean():
         warnings.warn(
             f"{case.left_mask} lies to the right of {case.right_mask}. leftMask is the lung on the viewer's "

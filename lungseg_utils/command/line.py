@@ -23,6 +23,13 @@ def fetch(options: argparse.Namespace) -> None:
     print(fetch_montgomery(options.folder))
 
 
+def convert(options: argparse.Namespace) -> None:
+    """Bring a data set of another layout (masks of both lungs, Kaggle's copies, run lengths) into the course's."""
+    from lungseg_utils.command.convert import convert
+
+    print("\n".join(convert(options.source, options.folder)))
+
+
 def check_model_file(path: Path) -> None:
     """Raise DatasetError if a file is there but no model; a missing one is for `prediction.load_model` to tell."""
     if path.exists() and not zipfile.is_zipfile(path):
@@ -55,11 +62,14 @@ def predict(options: argparse.Namespace) -> None:
         from lungseg_utils.prediction import load_pretrained
 
         model = load_pretrained()
-    rows = xrays.predict_files(model, options.files, options.to, options.spacing)
+    rows = xrays.predict_files(model, options.files, options.to, options.spacing, options.dicom_seg)
     failed = [row for row in rows if row["error"]]
     for row in rows:
-        if not row["error"]:
+        if row["width_px"]:
             print(f"{row['name']}: {xrays.areas_in_words(row)}")
+    others = sum(not xrays.is_dicom(Path(row["file"])) for row in rows)
+    if options.dicom_seg and others:
+        print(f"{others} of {len(rows)} files are not DICOM: a DICOM Segmentation is made for DICOM files alone.")
     print(options.to)
     if failed:
         problems = "\n".join(row["error"] for row in failed)
@@ -112,6 +122,13 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=fetch)
 
+    command = commands.add_parser("convert", help="bring a data set into this layout", description=convert.__doc__)
+    command.add_argument("source", type=Path, help="folder that holds the X-rays, their masks and tables")
+    command.add_argument(
+        "folder", type=Path, help="folder to make; not_taken.csv in it says what was left out, and why"
+    )
+    command.set_defaults(run=convert)
+
     command = commands.add_parser("evaluate", help="score a model", description=evaluate.__doc__)
     command.add_argument("model", type=Path, help="the .keras file")
     command.add_argument("data", type=Path, help="folder of a data set in the Montgomery layout")
@@ -123,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="for the results: new or empty")
     command.add_argument("--model", type=Path, help="a best.keras of your own; without it, the model that is shipped")
     command.add_argument("--spacing", type=millimetres, metavar="MM", help="mm per pixel of files that do not say it")
+    command.add_argument("--dicom-seg", action="store_true", help="a DICOM Segmentation of each DICOM file, too")
     command.set_defaults(run=predict)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)

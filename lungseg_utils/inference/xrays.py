@@ -18,6 +18,7 @@ from tqdm import tqdm
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.files import write_whole
 from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
+from lungseg_utils.inference.dicom_seg import check_installed, write_dicom_seg
 from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
@@ -169,7 +170,11 @@ def overlay(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def predict_files(
-    model: keras.Model, paths: Iterable[Path | str], folder: Path | str, spacing_mm: float | None = None
+    model: keras.Model,
+    paths: Iterable[Path | str],
+    folder: Path | str,
+    spacing_mm: float | None = None,
+    seg: bool = False,
 ) -> list[dict]:
     """Segment many X-rays and write what is found into a folder.
 
@@ -183,16 +188,17 @@ def predict_files(
         paths: files, or folders that stand for the PNG, JPEG and DICOM files directly in them.
         folder: new or empty, so that no earlier result is lost.
         spacing_mm: millimetres per pixel of the files that do not say it themselves.
+        seg: also write NAME_seg.dcm for each DICOM file; where that fails, "error" says why, the rest is there.
 
     Returns:
-        A row per file: `COLUMNS` -> value. None where something is unknown or a file could not be used; "error" then
-        says why.
+        A row per file: `COLUMNS` -> value, None where it is unknown. "error" says why a file could not be used.
 
     Raises:
-        DatasetError: nothing was begun: the model is of another kind, the folder is not empty or cannot be made, or
-            one of the given folders holds no X-ray.
+        DatasetError: nothing was begun: another kind of model, a folder that is not empty, or one without X-rays.
     """
     _check_model(model)
+    if seg:
+        check_installed()
     files = _find_files(paths)
     folder = _make_folder(folder)
     rows = []
@@ -202,7 +208,7 @@ def predict_files(
         for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), _unique_names(files)):
             rows.append(dict.fromkeys(COLUMNS) | {"file": str(path), "name": name})
             try:
-                rows[-1] |= _predict_file(model, path, folder / name, spacing_mm)
+                rows[-1] |= _predict_file(model, path, folder / name, spacing_mm, seg)
             except DatasetError as error:
                 rows[-1]["error"] = str(error)
             table.writerow(rows[-1])
@@ -210,7 +216,7 @@ def predict_files(
     return rows
 
 
-def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None) -> dict:
+def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None, seg: bool) -> dict:
     """Segment one X-ray and write its masks and its overlay under names that begin with `stem`. See `measure`."""
     xray = read_xray(path)
     if spacing_mm and not xray.spacing_mm:
@@ -220,7 +226,13 @@ def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float 
     for channel, name in enumerate(names):
         _write_png(stem.with_name(f"{stem.name}_{name}.png"), masks[..., channel] * np.uint8(255))
     _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(xray.image, masks))
-    return measure(xray, masks)
+    values = measure(xray, masks)
+    if seg and is_dicom(path):
+        try:
+            write_dicom_seg(path, masks, xray.spacing_mm, OUTLINES, stem.with_name(f"{stem.name}_seg.dcm"))
+        except DatasetError as error:
+            values["error"] = str(error)
+    return values
 
 
 def measure(xray: XRay, masks: np.ndarray) -> dict:

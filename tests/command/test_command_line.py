@@ -24,7 +24,7 @@ def lungseg(*words, home=None, **more):
 @pytest.mark.slow
 def test_help_names_every_command():
     printed = lungseg("--help").stdout
-    for command in ("draw", "fetch", "evaluate", "predict", "course"):
+    for command in ("draw", "fetch", "convert", "evaluate", "predict", "course"):
         assert command in printed and lungseg(command, "--help").returncode == 0
 
 
@@ -84,7 +84,10 @@ def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_se
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere")])
+@pytest.mark.parametrize(
+    "words",
+    [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere"), ("convert", "nowhere", "new")],
+)
 def test_mistakes_end_with_one_clear_line(words, tmp_path):
     done = lungseg(*words, home=tmp_path)
     assert done.returncode == 1 and "nowhere" in done.stderr and "Traceback" not in done.stderr

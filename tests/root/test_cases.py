@@ -92,7 +92,7 @@ def test_a_folder_that_is_no_data_set(tiny_set, tmp_path):
         (tmp_path / "other" / name).mkdir(parents=True)
     refused(tmp_path / "nowhere", re.escape(str(tmp_path / "nowhere")) + " does not exist")
     refused(tmp_path / "set.zip", "set.zip is a file, not a folder")
-    refused(tmp_path / "other", f"not a data set.*CXR_png, .*{LEFT}.*found: images, labels")
+    refused(tmp_path / "other", f"not a data set.*CXR_png, .*{LEFT}.*found: images, labels.*lungseg convert SOURCE")
     refused(tmp_path / "empty", "not a data set.*found: nothing")
     shutil.copytree(tiny_set, tmp_path / "second")
     refused(tmp_path, r"holds 2 data sets \(second, tiny\)")
@@ -124,15 +124,33 @@ def test_readings_are_taken_apart(tiny_set):
         "Patient's Age: 000Y\nPatient's Sex: \nnormal": (None, 0, "normal"),
         "Patient's Sex: unknown\nPatient's Age: \nPatient's history: none": (None, None, "Patient's history: none"),
         "": (None, None, ""),
+        "male 45yrs\nscars": ("M", 45, "scars"),
+        "Female, 7 years old. normal": ("F", 7, "normal"),
+        "Sex: female\nAge: 45.0": ("F", 45, ""),
+        "male lung, 3 nodules": (None, None, "male lung, 3 nodules"),
     }.items():
         readings(tiny_set, TINY_0001_1=text)
         case = find_cases(tiny_set)[0]
         assert (case.sex, case.age, case.reading) == expected
-    (tiny_set / "ClinicalReadings/TINY_0001_1.txt").write_bytes("Patient's Age: 027Y\nGröße".encode("latin-1"))
-    assert find_cases(tiny_set)[0].age == 27, "in another encoding"
+    for encoding in ("cp1252", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):  # of old and new Windows
+        reading = tiny_set / "ClinicalReadings/TINY_0001_1.txt"
+        reading.write_bytes("Patient's Sex: F\r\nPatient's Age: 027Y\r\nGröße".encode(encoding))
+        case = find_cases(tiny_set)[0]
+        assert (case.sex, case.age, case.reading) == ("F", 27, "Größe"), encoding
     shutil.rmtree(tiny_set / "ClinicalReadings")
     for case in find_cases(tiny_set):
         assert (case.sex, case.age, case.reading, case.patient) == (None, None, "", case.id)
+
+
+def test_what_a_reading_says_in_vain_is_named(tiny_set):
+    for text, what in {
+        "Patient's Sex: grey\nPatient's Age: 027Y": "sex is not understood",
+        "Patient's Age: forty": "age is not understood",
+        "normal (same pt as last week)": "no X-ray has this name",
+    }.items():
+        readings(tiny_set, TINY_0001_1=text)
+        with pytest.warns(UserWarning, match=f"TINY_0001_1 says .*{what}"):
+            find_cases(tiny_set)
 
 
 def test_patients_are_grouped_transitively(tiny_set):
@@ -148,11 +166,14 @@ def test_patients_are_grouped_transitively(tiny_set):
         TINY_0006_0="normal (same pt as TINY_0098_0, TINY_0099_0).",
         TINY_0004_0="same pt as last week, 2M ago",
     )
-    assert patients() == "121412"
+    with pytest.warns(UserWarning, match="last week"):
+        assert patients() == "121412"
     # one reading joins two groups
     readings(tiny_set, TINY_0002_0="(same pt as TINY_0001_1)", TINY_0004_0="(same pt as TINY_0003_1)")
     readings(tiny_set, TINY_0003_1="", TINY_0006_0="(same pt as TINY_0004_0, TINY_0002_0)", TINY_0005_1="")
     assert patients() == "111151"
+    readings(tiny_set, TINY_0006_0="(Same Pt. as #tiny_0005_1.png)", TINY_0002_0="", TINY_0004_0="")
+    assert patients() == "123455"
 
 
 def test_the_real_set(montgomery):
@@ -190,6 +211,14 @@ def test_pictures_of_the_official_size_have_the_official_spacing(tiny_set):
         assert case.size == (height, width)
         assert pixel_spacing(case, height, width) == pytest.approx((0.0875, 0.0875))
         assert pixel_spacing(case, height / 2, width / 4) == pytest.approx((0.175, 0.35))
+
+
+def test_the_column_of_the_ids_may_have_other_names(tiny_set):
+    for head in ("Id", "image_id", "Image ID", "IMAGE INDEX", "filename"):
+        for encoding in ("utf-8", "utf-16"):
+            text = SIZES.replace("id", head, 1).replace(",", "\t") + "tiny_0001_1.PNG\t80\t64\n"
+            (tiny_set / "original_sizes.csv").write_bytes(text.encode(encoding))
+            assert find_cases(tiny_set)[0].spacing_mm == (0.0875, 0.0875)
 
 
 TABLE = """ID;Patient;finding;SEX;age;row_mm;column_mm

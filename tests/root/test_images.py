@@ -149,6 +149,16 @@ def test_masks_of_a_case(case):
 
 
 @pytest.mark.slow
+def test_a_mask_of_both_lungs_in_both_folders_is_refused(case):
+    left, right = read_masks(case)[..., 0], read_masks(case)[..., 1]
+    for both in (left | right, left):  # it would keep the larger lung twice
+        for path in (case.left_mask, case.right_mask):
+            write_png(path, both * 255)
+        with warnings.catch_warnings(), pytest.raises(DatasetError, match="same lung, or both.*lungseg convert"):
+            warnings.simplefilter("ignore")
+            read_masks(case)
+
+
 def test_real_masks_lie_on_their_side_and_need_no_mending(montgomery):
     with warnings.catch_warnings(action="error"):
         for case in find_cases(montgomery):
