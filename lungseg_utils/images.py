@@ -19,13 +19,16 @@ from lungseg_utils.cases import Case, DatasetError
 from lungseg_utils.files import lock, name_by_place, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
-READER_VERSION = 1
+READER_VERSION = 2
+# Shades shown of pictures of more than 8 bits, so that letters, wires and a few defect pixels do not decide. nnU-Net
+# (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z) cuts off as much of CT images.
+PERCENTILES = (0.5, 99.5)
 
 
 # --- the lesson of notebook 2 ---
 
 
-def read_grey(path: Path | str) -> np.ndarray:
+def read_grey(path: Path | str, percentiles: tuple[float, float] = PERCENTILES) -> np.ndarray:
     """Read a picture as shades of grey (notebook 2): a PNG, or another that OpenCV reads, whose alpha is left out.
 
     Returns:
@@ -38,7 +41,7 @@ def read_grey(path: Path | str) -> np.ndarray:
     image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if image is None:  # OpenCV does not raise
         raise DatasetError(f"Not a picture that can be read: {path}. Save it as a grey PNG.")
-    return to_8_bits(image)
+    return to_8_bits(image, percentiles)
 
 
 def read_mask(path: Path | str) -> np.ndarray:
@@ -50,7 +53,7 @@ def read_mask(path: Path | str) -> np.ndarray:
     Raises:
         DatasetError: the file cannot be read, is empty (black), or is not a mask.
     """
-    grey = read_grey(path)
+    grey = read_grey(path, (0, 100))  # a small lung may have fewer pixels than percentiles leave out
     check_mask(grey, path)
     mask = (grey > grey.max() / 2).astype(np.uint8)
     return drop_specks(mask, path)
@@ -122,14 +125,14 @@ def read_bytes(path: Path | str) -> np.ndarray:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether a PNG or JPEG is complete; True for other formats, which are left to OpenCV.
+    """Whether a PNG is complete; a JPEG need only have an end mark, and other formats are left to OpenCV.
 
     Some OpenCV versions return the upper part of a picture that is cut short, fill the rest, and say so on
     stderr alone. A PNG is a chain of chunks (length, name, content, checksum) and ends with the chunk IEND:
-    all of them are checked.
+    all of them are checked. `inference.pictures` looks closer at JPEG files.
     """
     if data.startswith(b"\xff\xd8\xff"):
-        return data.rstrip(b"\0").endswith(b"\xff\xd9")  # JPEG's end mark
+        return b"\xff\xd9" in data
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return True
     view, start = memoryview(data), 8
@@ -143,19 +146,43 @@ def is_whole(data: bytes) -> bool:
     return False
 
 
-def to_8_bits(image: np.ndarray) -> np.ndarray:
+def to_8_bits(image: np.ndarray, percentiles: tuple[float, float] = PERCENTILES) -> np.ndarray:
     """Scale a 16-bit picture (height, width) to 0 to 255, uint8; an 8-bit picture is returned as it is.
 
-    X-ray detectors deliver 10 to 14 bits in 16-bit files. Scaled by 255 / 65535, a 12-bit picture would come
-    out nearly black. So the brightest pixel says how many bits are in use: up to 4095 means 12, and 4095
-    becomes 255. A picture that uses 8 bits or fewer keeps its values.
+    X-ray detectors deliver 10 to 14 bits in 16-bit files, some from 30000 upwards. Scaled by 255 / 65535, such a
+    picture would come out nearly black, or nearly flat: see `shown_range`. One that uses 8 bits keeps its values.
     """
     if image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:
         raise DatasetError(f"Pictures of type {image.dtype} are not supported. Save the X-ray as an 8 or 16-bit PNG.")
-    bits = max(8, int(image.max()).bit_length())
-    return cv2.convertScaleAbs(image, alpha=255 / (2**bits - 1))
+    counts = cv2.calcHist([image], [0], None, [65536], [0, 65536]).ravel()
+    if not counts[256:].any():
+        return image.astype(np.uint8)
+    shades = np.arange(65536)
+    table = np.interp(shades, shown_range(shades, counts, percentiles), (0, 255))
+    return np.rint(table).astype(np.uint8)[image]
+
+
+def shown_range(
+    shades: np.ndarray, counts: np.ndarray, percentiles: tuple[float, float] = PERCENTILES
+) -> tuple[float, float]:
+    """Find which shades to show as black and as white: those at two percentiles of the pixels.
+
+    Args:
+        shades: (n,), in any order.
+        counts: (n,), how many pixels have each of them; some at least.
+        percentiles: in percent.
+
+    Returns:
+        Two shades. Where they would be one, the darkest and the brightest that occur, and one only if there is no
+        other.
+    """
+    shades, counts = shades[counts > 0], counts[counts > 0]
+    order = np.argsort(shades)
+    below = np.cumsum(counts[order], dtype=np.float64)
+    low, high = shades[order][np.searchsorted(below, np.array(percentiles) / 100 * below[-1])]
+    return (low, high) if low < high else (shades.min(), shades.max())
 
 
 # --- checks of masks ---

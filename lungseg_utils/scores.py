@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from lungseg_utils.cases import Case
-from lungseg_utils.files import write_whole
+from lungseg_utils.files import cell, write_whole
 
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
@@ -219,7 +219,7 @@ def write_scores(rows: list[dict], path: Path) -> None:
     with write_whole(path) as draft, open(draft, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def read_scores(path: Path) -> list[dict]:
