@@ -240,25 +240,24 @@ def predict_files(
     _check_model(model)
     files = _find_files(paths)
     folder = _make_folder(folder, go_on)
-    done = _read_table(folder / "areas.csv") if go_on else {}
+    table = _read_table(folder / "areas.csv") if go_on else {}
+    done = {path: table[called] for path in files if (called := _name_in_table(path)) in table}
     rows = []
     with (folder / "areas.csv").open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         if not file.tell():
-            table.writeheader()
-        names = _unique_names(
-            files, {path: done[_name_in_table(path)]["name"] for path in files if _name_in_table(path) in done}
-        )
+            writer.writeheader()
+        names = _unique_names(files, {path: row["name"] for path, row in done.items()})
         for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), names):
-            if _name_in_table(path) in done:
-                rows.append(done[_name_in_table(path)])
+            if path in done:
+                rows.append(done[path])
                 continue
             rows.append(dict.fromkeys(COLUMNS) | {"file": escape(str(path)), "name": name})
             try:
                 rows[-1] |= _predict_file(model, path, folder / name, spacing_mm)
             except Exception as error:
                 rows[-1]["error"] = failure(error, path)
-            table.writerow({column: cell(value) for column, value in rows[-1].items()})
+            writer.writerow({column: cell(value) for column, value in rows[-1].items()})
             file.flush()
     return rows
 
@@ -359,8 +358,11 @@ def _unique_names(files: Iterable[Path], given: dict[Path, str]) -> list[str]:
 
 
 def safe_name(name: str) -> str:
-    """Make a name that any system takes as the beginning of a file's name: no signs with a meaning, not too long."""
-    name = re.sub(r'[<>:"/\\|?*]', "_", escape(name)).strip(" .")
+    """Make a name that any system takes as the beginning of a file's name: no signs with a meaning, not too long.
+
+    None either with a meaning for a spreadsheet, see `files.cell`.
+    """
+    name = re.sub(r'[<>:"/\\|?*]|^[=+@-]', "_", escape(name)).strip(" .")
     name = name.encode()[:MOST_NAME].decode(errors="ignore")
     return f"_{name}" if RESERVED.match(name) or not name else name
 

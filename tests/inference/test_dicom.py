@@ -196,7 +196,7 @@ def test_what_is_no_single_grey_picture_is_refused_with_the_way_out(tmp_path, mo
     jpeg.PixelData = encapsulate([b"\xff\xd8 not decoded \xff\xd9"])
     jpeg["PixelData"].VR = "OB"
     jpeg.save_as(tmp_path / "jpeg.dcm", enforce_file_format=True)
-    refused(tmp_path / "jpeg.dcm", "pip install pylibjpeg", "PNG")
+    refused(tmp_path / "jpeg.dcm", "pip install \"lungseg-utils[dicom]\"", "PNG")
     monkeypatch.setitem(sys.modules, "pydicom", None)
     refused(tmp_path / "jpeg.dcm", "pip install pydicom")
 

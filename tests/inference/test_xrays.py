@@ -72,9 +72,9 @@ def test_a_picture_and_a_dicom_file_give_the_same_xray(tmp_path):
     stated = png_chunk(b"pHYs", (3937).to_bytes(4, "big") * 2 + b"\1")  # 100 dots per inch, of a screen or a printer
     picture.write_bytes(data[:33] + stated + data[33:])
     xray = xrays.read_xray(picture)
-    hospital = xrays.read_xray(write_dicom(tmp_path / "no suffix", image, 8, ImagerPixelSpacing=[0.2, 0.1]))
+    hospital = xrays.read_xray(write_dicom(tmp_path / "no suffix", image, 8, ImagerPixelSpacing=[4, 3]))
     assert np.array_equal(xray.image, image) and np.array_equal(hospital.image, image)
-    assert xray.spacing_mm is None and hospital.spacing_mm == (0.2, 0.1) and xray.path == picture
+    assert xray.spacing_mm is None and hospital.spacing_mm == (4, 3) and xray.path == picture
 
 
 def test_a_file_that_is_missing_or_claims_to_be_huge_is_named(tmp_path):
