@@ -4,6 +4,8 @@ Section numbers are those of the standard, https://dicom.nema.org/medical/dicom/
 """
 
 import math
+import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from lungseg_utils.files import DatasetError, escape
 from lungseg_utils.images import shown_range
-from lungseg_utils.inference.pictures import JPEG, check_file, check_pixels, size_of
+from lungseg_utils.inference.pictures import JPEG, MOST_PIXELS, check_file, check_pixels, size_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -84,23 +86,41 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict
         raise DatasetError(f"{path} is a DICOM file. To read it: pip install pydicom. Or {WAY_OUT}.") from None
     compressed = False
     try:
-        dataset = pydicom.dcmread(path, force=True)
-        _fill(dataset, path)
-        _check(dataset, path)
-        compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
-        return _shades(_pixels(dataset, path), dataset, path), _spacing(dataset), _about(dataset)
+        with warnings.catch_warnings(record=True) as notes:  # pydicom's, on what departs from the standard
+            warnings.simplefilter("always")
+            _check_inflated(path)
+            dataset = pydicom.dcmread(path, force=True)
+            if any("End of file" in str(note.message) for note in notes):
+                raise _cut_short(path)
+            _fill(dataset, path)
+            _check(dataset, path)
+            compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
+            return _shades(_pixels(dataset, path), dataset, path), _spacing(dataset), _about(dataset)
     except DatasetError:
         raise
     except EOFError as error:  # pydicom's, where an element is longer than the rest of the file
         raise _cut_short(path) from error
     except Exception as error:  # pydicom raises many kinds for damaged files, and where a decoder is missing
         advice = f"Try: {DECODERS}. Or" if compressed and "missing dependencies" in str(error) else "To do:"
-        reason = escape(str(error).partition("\n")[0]).rstrip(" .:")  # the lines below it list pydicom's plugins
+        reason = str(error).partition("\n")[0] or type(error).__name__  # the lines below it list pydicom's plugins
+        reason = escape(reason).rstrip(" .:")
         raise DatasetError(f"Cannot read {path} ({reason}). {advice} {WAY_OUT}.") from error
 
 
 def _cut_short(path: Path) -> DatasetError:
     return DatasetError(f"The file is cut short: {path}. Try to copy it again, or {WAY_OUT}.")
+
+
+def _check_inflated(path: Path) -> None:
+    """Raise DatasetError where a file of the deflated transfer syntax (part 5, A.5) unpacks to more than an X-ray."""
+    with path.open("rb") as file:
+        head = file.read(1000)
+        if b"1.2.840.10008.1.2.1.99" in head:
+            file.seek(144 + int.from_bytes(head[140:144], "little"))  # behind the group 2, which says how long it is
+            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+            unpacker.decompress(file.read(), 2 * MOST_PIXELS)
+            if unpacker.unconsumed_tail:
+                raise DatasetError(f"{path} unpacks to more than an X-ray can have. To do: {WAY_OUT}.")
 
 
 def _value(dataset: "Dataset", name: str) -> Any:

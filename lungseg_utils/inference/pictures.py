@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+import warnings
 from pathlib import Path
 
 import cv2
@@ -70,8 +71,8 @@ def size_of(data: bytes, path: Path | str) -> tuple[int, int]:
     if data.startswith(b"\x89PNG"):
         return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
     try:
-        with Image.open(io.BytesIO(data)) as picture:  # Pillow reads the head alone
-            return picture.height, picture.width
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+            return picture.height, picture.width  # Pillow has read the head alone
     except Image.DecompressionBombError:  # its own limit, which is above ours
         return MOST_PIXELS, MOST_PIXELS
     except Exception as error:  # it raises many kinds for damaged files, and for what is no picture
