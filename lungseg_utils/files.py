@@ -91,7 +91,7 @@ def escape(text: str) -> str:
 
 
 def cell(value: object) -> object:
-    """Make a value harmless in a CSV file: before a text that a spreadsheet would compute comes an apostrophe."""
+    """Make a value harmless in a CSV file: an apostrophe comes before a text that a spreadsheet would compute."""
     return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
 
 

@@ -23,12 +23,13 @@ READER_VERSION = 2
 # Shades shown of pictures of more than 8 bits, so that letters, wires and a few defect pixels do not decide. nnU-Net
 # (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z) cuts off as much of CT images.
 PERCENTILES = (0.5, 99.5)
+Ends = tuple[float, float]
 
 
 # --- the lesson of notebook 2 ---
 
 
-def read_grey(path: Path | str, percentiles: tuple[float, float] = PERCENTILES) -> np.ndarray:
+def read_grey(path: Path | str, percentiles: Ends = PERCENTILES) -> np.ndarray:
     """Read a picture as shades of grey (notebook 2): a PNG, or another that OpenCV reads, whose alpha is left out.
 
     Returns:
@@ -127,9 +128,8 @@ def read_bytes(path: Path | str) -> np.ndarray:
 def is_whole(data: bytes) -> bool:
     """Whether a PNG is complete; a JPEG need only have an end mark, and other formats are left to OpenCV.
 
-    Some OpenCV versions return the upper part of a picture that is cut short, fill the rest, and say so on
-    stderr alone. A PNG is a chain of chunks (length, name, content, checksum) and ends with the chunk IEND:
-    all of them are checked. `inference.pictures` looks closer at JPEG files.
+    Some versions of OpenCV fill what is missing. A PNG is a chain of chunks (length, name, content, checksum) up to
+    the chunk IEND: all of them are checked. `inference.pictures` looks closer at JPEG files.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return b"\xff\xd9" in data
@@ -146,11 +146,11 @@ def is_whole(data: bytes) -> bool:
     return False
 
 
-def to_8_bits(image: np.ndarray, percentiles: tuple[float, float] = PERCENTILES) -> np.ndarray:
-    """Scale a 16-bit picture (height, width) to 0 to 255, uint8; an 8-bit picture is returned as it is.
+def to_8_bits(image: np.ndarray, percentiles: Ends = PERCENTILES) -> np.ndarray:
+    """Scale a 16-bit picture (height, width) to 0 to 255, uint8; one that uses 8 bits keeps its values.
 
     X-ray detectors deliver 10 to 14 bits in 16-bit files, some from 30000 upwards. Scaled by 255 / 65535, such a
-    picture would come out nearly black, or nearly flat: see `shown_range`. One that uses 8 bits keeps its values.
+    picture would come out nearly black, or nearly flat: see `shown_range`.
     """
     if image.dtype == np.uint8:
         return image
@@ -164,19 +164,11 @@ def to_8_bits(image: np.ndarray, percentiles: tuple[float, float] = PERCENTILES)
     return np.rint(table).astype(np.uint8)[image]
 
 
-def shown_range(
-    shades: np.ndarray, counts: np.ndarray, percentiles: tuple[float, float] = PERCENTILES
-) -> tuple[float, float]:
-    """Find which shades to show as black and as white: those at two percentiles of the pixels.
+def shown_range(shades: np.ndarray, counts: np.ndarray, percentiles: Ends = PERCENTILES) -> Ends:
+    """Find which two shades to show as black and as white: those at two percentiles (in percent) of the pixels.
 
-    Args:
-        shades: (n,), in any order.
-        counts: (n,), how many pixels have each of them; some at least.
-        percentiles: in percent.
-
-    Returns:
-        Two shades. Where they would be one, the darkest and the brightest that occur, and one only if there is no
-        other.
+    Of (n,) shades, in any order, (n,) counts of pixels have each. Where both would be one shade, they are the darkest
+    and the brightest that occur.
     """
     shades, counts = shades[counts > 0], counts[counts > 0]
     order = np.argsort(shades)
@@ -195,20 +187,17 @@ def check_mask(grey: np.ndarray, path: Path | str) -> None:
     """
     top = int(grey.max())
     if top == 0:
-        raise DatasetError(
-            f"The mask is empty (all black): {path}. Outline the lung, or take the X-ray out of the set."
-        )
+        raise DatasetError(f"The mask is empty (black): {path}. Outline the lung, or take the X-ray out of the set.")
     between = ((grey > 0.1 * top) & (grey < 0.9 * top)).astype(np.uint8)
     edge = max(5, round(0.03 * min(grey.shape)))  # px: no soft edge is this thick
     if between.any() and cv2.erode(between, np.ones((edge, edge), np.uint8)).any():
         raise DatasetError(
-            f"Not a mask: {path} has large areas between black and its brightest value {top}. A mask has "
-            "two values, 0 outside the lung and another inside, and a file for each lung. Is this an X-ray, or "
-            "a map of several labels?"
+            f"Not a mask: {path} has large areas between black and its brightest value {top}. A mask has two values, 0 "
+            "outside a lung and another inside, and a file for each lung. Is this an X-ray, or a map of several labels?"
         )
     if (grey > top / 2).mean() > 0.75:
         raise DatasetError(
-            f"More than three quarters of the mask {path} are lung. Is it inverted? The lung must be the bright part."
+            f"Over three quarters of the mask {path} are bright. Is it inverted? The lung must be bright."
         )
 
 
@@ -222,10 +211,8 @@ def drop_specks(mask: np.ndarray, path: Path | str) -> np.ndarray:
         return mask
     areas = stats[1:, cv2.CC_STAT_AREA]
     dropped = int(areas.sum() - areas.max())
-    warnings.warn(
-        f"{path}: dropped {dropped} stray px, kept the largest connected piece ({areas.max()} px).",
-        stacklevel=3,
-    )
+    kept = f"kept the largest connected piece ({areas.max()} px)"
+    warnings.warn(f"{path}: dropped {dropped} stray px, {kept}.", stacklevel=3)
     return (labels == 1 + areas.argmax()).astype(np.uint8)
 
 
@@ -277,8 +264,7 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
     path = Path(cache_folder) / f"{name_by_place(folder)}-{size}px.npz"
     # taken before decoding: a file that changes meanwhile is then decoded again next time
     fingerprints = [_fingerprint(case, size) for case in cases]
-    arrays = _read_cache(path, fingerprints, size)
-    if arrays is not None:
+    if arrays := _read_cache(path, fingerprints, size):
         return arrays
     with lock(path, f"Reading the X-rays of {folder}"):
         remove_drafts(path)
@@ -300,10 +286,8 @@ def _decode(cases: list[Case], size: int) -> Arrays:
 
     # four threads at most: each holds a case of up to 20 million pixels in full size
     with ThreadPoolExecutor(max_workers=4) as pool:
-        progress = tqdm(pool.map(read, cases), total=len(cases), desc="Reading X-rays", unit="case", leave=False)
-        results = list(progress)
-    errors = [result for result in results if isinstance(result, DatasetError)]
-    if errors:
+        results = list(tqdm(pool.map(read, cases), "Reading X-rays", len(cases), unit="case", leave=False))
+    if errors := [result for result in results if isinstance(result, DatasetError)]:
         raise DatasetError(f"{len(errors)} of {len(cases)} cases cannot be used:\n" + "\n".join(map(str, errors)))
     images, masks = zip(*results, strict=True)
     return Arrays([case.id for case in cases], np.stack(images), np.stack(masks))

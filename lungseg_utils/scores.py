@@ -34,20 +34,14 @@ def dice(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def iou(true: np.ndarray, predicted: np.ndarray) -> float:
-    """IoU (Jaccard index) of two masks: shared area over the area of either; taught in notebook 6.
-
-    Two empty masks score 1.
-    """
+    """IoU (Jaccard index): shared area over the area of either, 1 for two empty masks; taught in notebook 6."""
     true, predicted = true > 0, predicted > 0
     union = (true | predicted).sum()
     return float((true & predicted).sum() / union) if union else 1.0
 
 
 def precision(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the predicted area that is right; taught in notebook 6.
-
-    Nothing predicted scores 0, and 1 where there is nothing to find.
-    """
+    """Share of the predicted area that is right; nothing predicted scores 0, or 1 if nothing is there. Notebook 6."""
     true, predicted = true > 0, predicted > 0
     if not predicted.any():
         return float(not true.any())
@@ -230,6 +224,7 @@ def read_scores(path: Path) -> list[dict]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
+        row |= {name: text[1:] for name, text in row.items() if text[:1] == "'" and cell(text[1:]) == text}
         row |= {name: float(row.get(name) or "nan") for name in MEASURES}
         row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
     return rows
