@@ -56,8 +56,7 @@ def read_mask(path: Path | str) -> np.ndarray:
     """
     grey = read_grey(path, (0, 100))  # a small lung may have fewer pixels than percentiles leave out
     check_mask(grey, path)
-    mask = (grey > grey.max() / 2).astype(np.uint8)
-    return drop_specks(mask, path)
+    return drop_specks((grey > grey.max() / 2).astype(np.uint8), path)
 
 
 def read_masks(case: Case) -> np.ndarray:

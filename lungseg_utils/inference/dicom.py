@@ -101,10 +101,14 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict
     except EOFError as error:  # pydicom's, where an element is longer than the rest of the file
         raise _cut_short(path) from error
     except Exception as error:  # pydicom raises many kinds for damaged files, and where a decoder is missing
-        advice = f"Try: {DECODERS}. Or" if compressed and "missing dependencies" in str(error) else "To do:"
-        reason = str(error).partition("\n")[0] or type(error).__name__  # the lines below it list pydicom's plugins
-        reason = escape(reason).rstrip(" .:")
-        raise DatasetError(f"Cannot read {path} ({reason}). {advice} {WAY_OUT}.") from error
+        raise _unreadable(path, error, compressed) from error
+
+
+def _unreadable(path: Path, error: Exception, compressed: bool) -> DatasetError:
+    """What to say about an error of pydicom's."""
+    advice = f"Try: {DECODERS}. Or" if compressed and "missing dependencies" in str(error) else "To do:"
+    reason = str(error).partition("\n")[0] or type(error).__name__  # the lines below it list pydicom's plugins
+    return DatasetError(f"Cannot read {path} ({escape(reason).rstrip(' .:')}). {advice} {WAY_OUT}.")
 
 
 def _cut_short(path: Path) -> DatasetError:

@@ -226,8 +226,7 @@ def predict_files(
         paths: files, or folders that stand for the PNG, JPEG, TIFF and DICOM files directly in them.
         folder: new or empty, so that no earlier result is lost.
         spacing_mm: millimetres per pixel of the files that do not say it themselves.
-        go_on: the folder is that of a run that was stopped: files that are in its areas.csv are not done again, also
-            where they could not be used.
+        go_on: the folder is that of a run that was stopped; files that are in its areas.csv are not tried again.
 
     Returns:
         A row per file: `COLUMNS` -> value. None where something is unknown or a file could not be used; "error" then
@@ -239,27 +238,22 @@ def predict_files(
     """
     _check_model(model)
     files = _find_files(paths)
-    folder = _make_folder(folder, go_on)
-    table = _read_table(folder / "areas.csv") if go_on else {}
-    done = {path: table[called] for path in files if (called := _name_in_table(path)) in table}
-    rows = []
-    with (folder / "areas.csv").open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        if not file.tell():
-            writer.writeheader()
-        names = _unique_names(files, {path: row["name"] for path, row in done.items()})
-        for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), names):
-            if path in done:
-                rows.append(done[path])
-                continue
-            rows.append(dict.fromkeys(COLUMNS) | {"file": escape(str(path)), "name": name})
-            try:
-                rows[-1] |= _predict_file(model, path, folder / name, spacing_mm)
-            except Exception as error:
-                rows[-1]["error"] = failure(error, path)
-            writer.writerow({column: cell(value) for column, value in rows[-1].items()})
-            file.flush()
+    table = _make_folder(folder, go_on) / "areas.csv"
+    done, rows = _read_table(table), []
+    for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), _unique_names(files, done)):
+        rows.append(done.get(_name_in_table(path)) or _row(model, path, table.parent / name, spacing_mm))
+        if "done" not in rows[-1]:
+            _add_row(table, rows[-1])
     return rows
+
+
+def _row(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None) -> dict:
+    """Segment one X-ray and return its row, see `predict_files`, whatever happens."""
+    row = dict.fromkeys(COLUMNS) | {"file": escape(str(path)), "name": stem.name}
+    try:
+        return row | _predict_file(model, path, stem, spacing_mm)
+    except Exception as error:
+        return row | {"error": failure(error, path)}
 
 
 def failure(error: Exception, path: Path) -> str:
@@ -338,22 +332,20 @@ def _find_files(paths: Iterable[Path | str]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _unique_names(files: Iterable[Path], given: dict[Path, str]) -> list[str]:
+def _unique_names(files: Iterable[Path], done: dict[str, dict]) -> list[str]:
     """Names for the results of files: a.png and a.dcm become a and a_2, also where a system takes A for a.
 
-    Args:
-        files: all of them.
-        given: the names that some have already.
+    Those that are `done`, see `_read_table`, keep theirs.
     """
-    names, taken = [], {unicodedata.normalize("NFC", name).casefold() for name in given.values()}
+    names, taken = [], {unicodedata.normalize("NFC", row["name"]).casefold() for row in done.values()}
     for path in files:
         name = stem = safe_name(path.stem if path.suffix.lower() in PICTURES else path.name)  # 1.2.840 has no suffix
         number = 1
-        while path not in given and unicodedata.normalize("NFC", name).casefold() in taken:
+        while unicodedata.normalize("NFC", name).casefold() in taken:
             number += 1
             name = f"{stem}_{number}"
-        taken.add(unicodedata.normalize("NFC", name).casefold())
-        names.append(given.get(path, name))
+        names.append(done.get(_name_in_table(path), {"name": name})["name"])
+        taken.add(unicodedata.normalize("NFC", names[-1]).casefold())
     return names
 
 
@@ -372,8 +364,17 @@ def _name_in_table(path: Path) -> str:
     return str(cell(escape(str(path))))
 
 
+def _add_row(path: Path, row: dict) -> None:
+    """Write a row into areas.csv, and the names of the columns first where there are none."""
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        if not file.tell():
+            writer.writeheader()
+        writer.writerow({column: cell(value) for column, value in row.items()})
+
+
 def _read_table(path: Path) -> dict[str, dict]:
-    """Rows of an earlier run: file as in the table -> `COLUMNS` -> text, None where there is none, and "done".
+    """Rows of an earlier run: file as in the table -> `COLUMNS` -> text, None where there is none, and "done" -> True.
 
     A last row that is not all there is cut off from the table.
 
