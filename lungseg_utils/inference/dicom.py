@@ -4,6 +4,7 @@ Section numbers are those of the standard, https://dicom.nema.org/medical/dicom/
 """
 
 import math
+import re
 import warnings
 import zlib
 from pathlib import Path
@@ -24,6 +25,16 @@ SUFFIXES = (".dcm", ".dicom")
 OTHERS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP", b"%PDF")
 # How files begin that lack the letters DICM: group 8 or 2, as the byte order has it.
 BEGINNINGS = tuple(bytes(each) for group in (2, 8) for each in ((group, 0), (0, group)))
+JPEG_2000 = b"\xff\x4f\xff"
+# Transfer syntaxes by a mark that such pixels have near their beginning: JPEG of 8 and 12 bits, JPEG without loss,
+# JPEG-LS, JPEG 2000.
+PACKED = {
+    0xC0: "1.2.840.10008.1.2.4.50",
+    0xC1: "1.2.840.10008.1.2.4.51",
+    0xC3: "1.2.840.10008.1.2.4.70",
+    0xF7: "1.2.840.10008.1.2.4.80",
+    0x4F: "1.2.840.10008.1.2.4.90",
+}
 INSIDE = 0.7  # a window is used where so much of the body lies in it: of a bone's window, the lungs would be black
 SPREAD = 90  # grey values of 255 between `images.PERCENTILES`: what shows less is not used, or stretched
 # What a file says about itself, as far as it tells a frontal chest X-ray from others.
@@ -182,8 +193,10 @@ def _transfer_syntax(dataset: "Dataset") -> str:
 
     data = dataset.PixelData
     if data.startswith(b"\xfe\xff\x00\xe0"):  # packed in items, as only compressed pixels are (part 5, A.4)
-        begins = {b"\xff\xd8\xff": uid.JPEGLosslessSV1, b"\xff\x4f\xff": uid.JPEG2000}  # decoders read on in the data
-        return next((syntax for mark, syntax in begins.items() if mark in data[:2000]), uid.RLELossless)
+        if not any(begin in data[:2000] for begin in (JPEG, JPEG_2000)):
+            return uid.RLELossless
+        found = re.search(rb"\xff([\xc0\xc1\xc3\xf7\x4f])", data)  # marks that say which kind it is
+        return PACKED[found[1][0] if found else 0xC0]
     implicit, little = dataset.original_encoding
     if implicit or implicit is None:
         return uid.ImplicitVRLittleEndian
@@ -217,7 +230,7 @@ def _pixels(dataset: "Dataset", path: Path) -> np.ndarray:
             raise DatasetError(f"{path} holds more than the {size} that it states. To do: {WAY_OUT}.")
     else:  # what is packed states its size once more, and decoders go by that
         frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
-        if frame.startswith((JPEG, b"\xff\x4f\xff")):
+        if frame.startswith((JPEG, JPEG_2000)):
             check_pixels(*size_of(frame, path), path)
     stored = dataset.pixel_array
     if stored.ndim != 2:
@@ -304,13 +317,14 @@ def _window(shades: np.ndarray, dataset: "Dataset", counts: np.ndarray, middle: 
     """
     from pydicom.pixels import apply_voi_lut
 
-    if _value(dataset, "VOILUTSequence"):
-        shades = np.rint(shades).astype(np.int64)
-        dataset.VOILUTSequence[0].LUTDescriptor[2] = 16  # with 8, pydicom 3.0 counts the entries in 8 bits as well
-    elif None in (_number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")):
+    table = _value(dataset, "VOILUTSequence")
+    if not table and None in (_number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")):
         return None
     dataset.pop("RescaleSlope", None)  # applied already; a negative one makes pydicom turn its window round
     try:
+        if table:
+            shades = np.rint(shades).astype(np.int64)
+            table[0].LUTDescriptor[2] = 16  # with 8, pydicom 3.0 counts the entries in 8 bits as well
         windowed = apply_voi_lut(shades, dataset).astype(np.float64)
     except Exception:  # a width that the standard does not allow, such as 0, or a table that is no table
         return None

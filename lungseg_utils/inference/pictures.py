@@ -38,7 +38,8 @@ def read_picture(path: Path | str) -> np.ndarray:
     if data.startswith(JPEG) and not is_whole_jpeg(data):
         raise DatasetError(f"The picture is cut short or damaged: {path}. Copy or download it again.")
     try:
-        return read_grey(path)
+        image = read_grey(path)
+        return 255 - image if is_white_first(data) else image
     except cv2.error as error:
         raise DatasetError(f"OpenCV cannot read {path}: {error.err}. Save it as a grey PNG.") from error
 
@@ -79,18 +80,35 @@ def size_of(data: bytes, path: Path | str) -> tuple[int, int]:
         raise DatasetError(f"Not a picture that can be read: {path}. Save it as a grey PNG.") from error
 
 
+def is_white_first(data: bytes) -> bool:
+    """Whether 0 is white in a TIFF of 16 bits: OpenCV heeds it at 8 bits alone. For a file that `size_of` can read."""
+    if not data.startswith((b"II*\0", b"MM\0*")):
+        return False
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+        tags = picture.tag_v2  # 258: bits per sample, 262: photometric interpretation
+        return tags.get(262) == 0 and tags.get(258, (1,))[0] == 16
+
+
 def is_whole_jpeg(data: bytes) -> bool:
     """Whether a JPEG is complete; what comes after its end mark does not count.
 
     Its segments say where they end, so that the end mark of a small picture inside one is passed over. But a file that
     was cut may end in such a mark, and decoders fill what is missing with grey. So it is decoded twice, the second time
-    with more bytes before the mark: they change the picture only where something was missing.
+    with more bytes before the mark: they change the picture only where something was missing. The scans of a
+    progressive file must bring all that its first component, the shades of grey, is made of.
     """
-    start, mark = 2, MARK.search(data, 2)
+    mark, progressive, first, missing = MARK.search(data, 2), False, None, set(range(64))
     while mark and mark[1] != b"\xd9":
-        start = mark.end() + int.from_bytes(data[mark.end() : mark.end() + 2], "big")
-        mark = MARK.search(data, start)
-    if not mark:
+        end = mark.end() + int.from_bytes(data[mark.end() : mark.end() + 2], "big")
+        if mark[1] == b"\xda":  # a scan: which components, and which of their 64 frequencies up to which bit
+            components = data[mark.end() + 3 : end - 3 : 2]
+            first = first or components[:1]
+            lowest, highest, bit = data[end - 3 : end] if end <= len(data) else (0, 0, 1)
+            if first in components and not bit & 15:
+                missing -= set(range(lowest, highest + 1))
+        progressive |= mark[1] in (b"\xc2", b"\xca")
+        mark = MARK.search(data, end)
+    if not mark or (progressive and missing):
         return False
     # between restart marks of all numbers, so that one of them is the next
     more = b"".join(bytes(range(17, 240, 5)) + bytes([255, number]) for number in range(0xD0, 0xD8))
