@@ -122,10 +122,10 @@ def test_a_window_counts_only_where_most_of_the_body_lies_in_it_and_can_be_told_
     }.items():
         assert np.array_equal(read(stored, 12, **elements), without), name
     wide = read(stored, 12, **window(-1000, 5000))
-    assert wide.min() > 30 and wide.max() < 230, "a window of the usual kind is taken as it is"
+    assert wide.max() < 220, "a window of the usual kind is taken as it is"
     body = np.full((40, 64), 4095, "u2")  # air around it is white: only what lies in the middle counts
     body[8:32, 8:56] = 1000 + LONG[8:32, 8:56]
-    assert np.ptp(read(body, 12, **window(1000, 1256))[8:32, 8:56]) == 255
+    assert np.ptp(read(body, 12, **window(1000, 1256))[8:32, 8:56]) >= 250
 
 
 def test_padding_counts_for_nothing_and_is_black(read, tmp_path):
