@@ -20,16 +20,13 @@ from lungseg_utils.files import lock, name_by_place, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
 READER_VERSION = 2
-# Shades shown of pictures of more than 8 bits, so that letters, wires and a few defect pixels do not decide. nnU-Net
-# (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z) cuts off as much of CT images.
-PERCENTILES = (0.5, 99.5)
-Ends = tuple[float, float]
+PERCENTILES = (0.5, 99.5)  # letters and defect pixels do not decide; nnU-Net's of CT, doi 10.1038/s41592-020-01008-z
 
 
 # --- the lesson of notebook 2 ---
 
 
-def read_grey(path: Path | str, percentiles: Ends = PERCENTILES) -> np.ndarray:
+def read_grey(path: Path | str) -> np.ndarray:
     """Read a picture as shades of grey (notebook 2): a PNG, or another that OpenCV reads, whose alpha is left out.
 
     Returns:
@@ -42,7 +39,7 @@ def read_grey(path: Path | str, percentiles: Ends = PERCENTILES) -> np.ndarray:
     image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if image is None:  # OpenCV does not raise
         raise DatasetError(f"Not a picture that can be read: {path}. Save it as a grey PNG.")
-    return to_8_bits(image, percentiles)
+    return to_8_bits(image)
 
 
 def read_mask(path: Path | str) -> np.ndarray:
@@ -54,9 +51,10 @@ def read_mask(path: Path | str) -> np.ndarray:
     Raises:
         DatasetError: the file cannot be read, is empty (black), or is not a mask.
     """
-    grey = read_grey(path, (0, 100))  # a small lung may have fewer pixels than percentiles leave out
+    grey = read_grey(path)
     check_mask(grey, path)
-    return drop_specks((grey > grey.max() / 2).astype(np.uint8), path)
+    mask = (grey > grey.max() / 2).astype(np.uint8)
+    return drop_specks(mask, path)
 
 
 def read_masks(case: Case) -> np.ndarray:
@@ -145,7 +143,7 @@ def is_whole(data: bytes) -> bool:
     return False
 
 
-def to_8_bits(image: np.ndarray, percentiles: Ends = PERCENTILES) -> np.ndarray:
+def to_8_bits(image: np.ndarray) -> np.ndarray:
     """Scale a 16-bit picture (height, width) to 0 to 255, uint8; one that uses 8 bits keeps its values.
 
     X-ray detectors deliver 10 to 14 bits in 16-bit files, some from 30000 upwards. Scaled by 255 / 65535, such a
@@ -159,20 +157,19 @@ def to_8_bits(image: np.ndarray, percentiles: Ends = PERCENTILES) -> np.ndarray:
     if not counts[256:].any():
         return image.astype(np.uint8)
     shades = np.arange(65536)
-    table = np.interp(shades, shown_range(shades, counts, percentiles), (0, 255))
+    table = np.interp(shades, shown_range(shades, counts), (0, 255))
     return np.rint(table).astype(np.uint8)[image]
 
 
-def shown_range(shades: np.ndarray, counts: np.ndarray, percentiles: Ends = PERCENTILES) -> Ends:
-    """Find which two shades to show as black and as white: those at two percentiles (in percent) of the pixels.
+def shown_range(shades: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Find which of (n,) shades to show as black and white, where (n,) counts of pixels have each: at `PERCENTILES`.
 
-    Of (n,) shades, in any order, (n,) counts of pixels have each. Where both would be one shade, they are the darkest
-    and the brightest that occur.
+    Where both would be one, the darkest and the brightest that occur: so a mask keeps its two, however small the lung.
     """
     shades, counts = shades[counts > 0], counts[counts > 0]
     order = np.argsort(shades)
     below = np.cumsum(counts[order], dtype=np.float64)
-    low, high = shades[order][np.searchsorted(below, np.array(percentiles) / 100 * below[-1])]
+    low, high = shades[order][np.searchsorted(below, np.array(PERCENTILES) / 100 * below[-1])]
     return (low, high) if low < high else (shades.min(), shades.max())
 
 
@@ -209,9 +206,8 @@ def drop_specks(mask: np.ndarray, path: Path | str) -> np.ndarray:
     if count == 2:  # the background and one piece
         return mask
     areas = stats[1:, cv2.CC_STAT_AREA]
-    dropped = int(areas.sum() - areas.max())
     kept = f"kept the largest connected piece ({areas.max()} px)"
-    warnings.warn(f"{path}: dropped {dropped} stray px, {kept}.", stacklevel=3)
+    warnings.warn(f"{path}: dropped {areas.sum() - areas.max()} stray px, {kept}.", stacklevel=3)
     return (labels == 1 + areas.argmax()).astype(np.uint8)
 
 
@@ -224,11 +220,9 @@ def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
                 f"{case.size[1]} x {case.size[0]} px (width x height). Give both the same size."
             )
     if np.nonzero(left.any(axis=0))[0].mean() > np.nonzero(right.any(axis=0))[0].mean():
-        warnings.warn(
-            f"{case.left_mask} lies to the right of {case.right_mask}. leftMask is the lung on the viewer's "
-            "left, the patient's right lung: exchange the names of the two folders if all cases say so.",
-            stacklevel=3,
-        )
+        where = f"{case.left_mask} lies to the right of {case.right_mask}"
+        hint = "leftMask is the lung on the viewer's left: exchange the names of the two folders if all cases say so"
+        warnings.warn(f"{where}. {hint}.", stacklevel=3)
 
 
 # --- all cases at once ---

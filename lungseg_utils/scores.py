@@ -34,14 +34,20 @@ def dice(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def iou(true: np.ndarray, predicted: np.ndarray) -> float:
-    """IoU (Jaccard index): shared area over the area of either, 1 for two empty masks; taught in notebook 6."""
+    """IoU (Jaccard index) of two masks: shared area over the area of either; taught in notebook 6.
+
+    Two empty masks score 1.
+    """
     true, predicted = true > 0, predicted > 0
     union = (true | predicted).sum()
     return float((true & predicted).sum() / union) if union else 1.0
 
 
 def precision(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the predicted area that is right; nothing predicted scores 0, or 1 if nothing is there. Notebook 6."""
+    """Share of the predicted area that is right; taught in notebook 6.
+
+    Nothing predicted scores 0, and 1 where there is nothing to find.
+    """
     true, predicted = true > 0, predicted > 0
     if not predicted.any():
         return float(not true.any())
