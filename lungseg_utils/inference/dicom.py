@@ -3,6 +3,7 @@
 Section numbers are those of the standard, https://dicom.nema.org/medical/dicom/current, part 3 unless said otherwise.
 """
 
+import io
 import math
 import re
 import warnings
@@ -99,8 +100,7 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict
     try:
         with warnings.catch_warnings(record=True) as notes:  # pydicom's, on what departs from the standard
             warnings.simplefilter("always")
-            _check_inflated(path)
-            dataset = pydicom.dcmread(path, force=True)
+            dataset = pydicom.dcmread(io.BytesIO(_content(path)), force=True)
             if any("End of file" in str(note.message) for note in notes):
                 raise _cut_short(path)
             _fill(dataset, path)
@@ -126,16 +126,19 @@ def _cut_short(path: Path) -> DatasetError:
     return DatasetError(f"The file is cut short: {path}. Try to copy it again, or {WAY_OUT}.")
 
 
-def _check_inflated(path: Path) -> None:
-    """Raise DatasetError where a file of the deflated transfer syntax (part 5, A.5) unpacks to more than an X-ray."""
-    with path.open("rb") as file:
-        head = file.read(1000)
-        if b"1.2.840.10008.1.2.1.99" in head:
-            file.seek(144 + int.from_bytes(head[140:144], "little"))  # behind the group 2, which says how long it is
-            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-            unpacker.decompress(file.read(), 2 * MOST_PIXELS)
-            if unpacker.unconsumed_tail:
-                raise DatasetError(f"{path} unpacks to more than an X-ray can have. To do: {WAY_OUT}.")
+def _content(path: Path) -> bytes:
+    """The bytes of a file; read at once, as pydicom makes room for what lengths in a damaged file say.
+
+    A DatasetError where the deflated transfer syntax (part 5, A.5) unpacks to more than an X-ray.
+    """
+    data = path.read_bytes()
+    if b"1.2.840.10008.1.2.1.99" in data[:1000]:
+        start = 144 + int.from_bytes(data[140:144], "little")  # behind the group 2, which says how long it is
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        unpacker.decompress(data[start:], 2 * MOST_PIXELS)
+        if unpacker.unconsumed_tail:
+            raise DatasetError(f"{path} unpacks to more than an X-ray can have. To do: {WAY_OUT}.")
+    return data
 
 
 def _value(dataset: "Dataset", name: str) -> Any:
@@ -258,11 +261,11 @@ def _shades(stored: np.ndarray, dataset: "Dataset", path: Path) -> np.ndarray:
     shown = _window(shades, dataset, counts, np.where(padding, 0, _count(_middle(patterns))))
     if shown is None:
         if dataset.BitsStored > 8:
-            ends = shown_range(shades, counts)
+            low, high = shown_range(shades, counts)
         else:
             lowest = -(2 ** (dataset.BitsStored - 1)) if dataset.PixelRepresentation else 0
-            ends = apply_modality_lut(np.array([lowest, lowest + 2**dataset.BitsStored - 1]), dataset)
-        shown = np.interp(shades, sorted(ends), (0, 255))
+            low, high = sorted(apply_modality_lut(np.array([lowest, lowest + 2**dataset.BitsStored - 1]), dataset))
+        shown = np.interp(shades, (low, high), (0, 255))
     if _is_inverse(dataset):
         shown = 255 - shown
     return np.where(padding, 0, np.rint(shown)).astype(np.uint8)[patterns]
@@ -285,10 +288,10 @@ def _padding(values: np.ndarray, dataset: "Dataset") -> np.ndarray:
 
     Programs that store signed pixels may give either without its sign: it is taken as the pixels are.
     """
-    ends = [_number(dataset, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    if ends[0] is None:
+    value, limit = (_number(dataset, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    if value is None:
         return np.zeros(values.shape, bool)
-    first, last = (values[int(end) % len(values)] for end in (ends if ends[1] is not None else ends[:1] * 2))
+    first, last = (values[int(end) % len(values)] for end in (value, value if limit is None else limit))
     return (values >= min(first, last)) & (values <= max(first, last))
 
 

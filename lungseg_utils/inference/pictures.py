@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from lungseg_utils.files import DatasetError
 from lungseg_utils.images import read_grey
@@ -84,7 +84,7 @@ def is_white_first(data: bytes) -> bool:
     """Whether 0 is white in a TIFF of 16 bits: OpenCV heeds it at 8 bits alone. For a file that `size_of` can read."""
     if not data.startswith((b"II*\0", b"MM\0*")):
         return False
-    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+    with warnings.catch_warnings(action="ignore"), TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as picture:
         tags = picture.tag_v2  # 258: bits per sample, 262: photometric interpretation
         return tags.get(262) == 0 and tags.get(258, (1,))[0] == 16
 
