@@ -111,6 +111,8 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict
         raise
     except EOFError as error:  # pydicom's, where an element is longer than the rest of the file
         raise _cut_short(path) from error
+    except zlib.error as error:  # of a file that is packed whole
+        raise _cut_short(path) if "truncated" in str(error) else _unreadable(path, error, compressed) from error
     except Exception as error:  # pydicom raises many kinds for damaged files, and where a decoder is missing
         raise _unreadable(path, error, compressed) from error
 
@@ -166,7 +168,8 @@ def _fill(dataset: "Dataset", path: Path) -> None:
 
     if "PixelData" not in dataset:
         raise DatasetError(f"{path} holds no picture. Give the DICOM file of the X-ray itself.")
-    if not _value(dataset.file_meta, "TransferSyntaxUID"):
+    stated = _value(dataset.file_meta, "TransferSyntaxUID")
+    if not stated or not (stated.is_private or stated.is_transfer_syntax):
         dataset.file_meta.TransferSyntaxUID = UID(_transfer_syntax(dataset))
     samples = int(_number(dataset, "SamplesPerPixel") or 1)
     kind = str(_value(dataset, "PhotometricInterpretation") or ("MONOCHROME2" if samples == 1 else "RGB"))
