@@ -109,16 +109,14 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict
             return _shades(_pixels(dataset, path), dataset, path), _spacing(dataset), _about(dataset)
     except DatasetError:
         raise
-    except EOFError as error:  # pydicom's, where an element is longer than the rest of the file
-        raise _cut_short(path) from error
-    except zlib.error as error:  # of a file that is packed whole
-        raise _cut_short(path) if "truncated" in str(error) else _unreadable(path, error, compressed) from error
     except Exception as error:  # pydicom raises many kinds for damaged files, and where a decoder is missing
         raise _unreadable(path, error, compressed) from error
 
 
 def _unreadable(path: Path, error: Exception, compressed: bool) -> DatasetError:
-    """What to say about an error of pydicom's."""
+    """What to say about an error of pydicom's, or of a file that is packed whole."""
+    if isinstance(error, EOFError) or (isinstance(error, zlib.error) and "truncated" in str(error)):
+        return _cut_short(path)
     advice = f"Try: {DECODERS}. Or" if compressed and "missing dependencies" in str(error) else "To do:"
     reason = str(error).partition("\n")[0] or type(error).__name__  # the lines below it list pydicom's plugins
     return DatasetError(f"Cannot read {path} ({escape(reason).rstrip(' .:')}). {advice} {WAY_OUT}.")
