@@ -85,6 +85,16 @@ def lock(path: Path | str, work: str) -> Iterator[None]:
         held.release()
 
 
+def escape(text: str) -> str:
+    """Write as `\\x1b` and the like what a terminal would obey, or cannot show: line ends, colours, half characters."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def cell(value: object) -> object:
+    """Make a value harmless in a CSV file: an apostrophe comes before a text that a spreadsheet would compute."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
+
+
 def name_by_place(folder: Path) -> str:
     """A folder's name and eight digits of its path's digest: two folders of one name stay apart."""
     return f"{folder.name}-{hashlib.sha256(os.fsencode(os.path.abspath(folder))).hexdigest()[:8]}"
