@@ -11,12 +11,13 @@ from tqdm import tqdm
 
 from lungseg_utils.cases import Case
 from lungseg_utils.images import read_grey, read_masks, resize_image, resize_masks
-from lungseg_utils.prediction import evaluate, predict_probabilities, to_masks
+from lungseg_utils.prediction import predict_probabilities, score_probabilities, to_masks
 from lungseg_utils.scores import dice, spread, summarise
 from studies.crossval import arrays_of
 from lungseg_utils.inference.stress import CHANGES
 
 STRESS_SIZE = 512  # px, at which pictures are changed on purpose
+TOO_FAR = 0.03  # share of the lungs' area: an outline that runs further below their border is counted
 
 
 def is_development(case: Case) -> bool:
@@ -24,9 +25,43 @@ def is_development(case: Case) -> bool:
     return int(hashlib.sha256(case.patient.encode()).hexdigest(), 16) % 3 == 0
 
 
+def lower_border(lung: np.ndarray) -> np.ndarray:
+    """The row of the lowest pixel of a lung (height, width), in each column; beside it, that of its nearest column."""
+    columns = np.flatnonzero(lung.any(axis=0))
+    nearest = columns[np.abs(np.arange(lung.shape[1])[:, None] - columns).argmin(axis=1)]
+    return (len(lung) - 1 - lung[::-1].argmax(axis=0))[nearest]
+
+
+def below_border(true: np.ndarray, predicted: np.ndarray) -> float:
+    """The area that is predicted below the true lower border of its lung, as a share of the area of both true lungs.
+
+    Dice hardly sees a tongue of "lung" that runs down the flank below the diaphragm. A reader sees it at once.
+
+    Args:
+        true: (height, width, 2), 0 and 1; neither lung is empty.
+        predicted: the same.
+    """
+    rows, area = np.arange(len(true))[:, None], 0
+    for side in range(2):
+        area += (predicted[..., side] > 0)[rows > lower_border(true[..., side] > 0)].sum()
+    return float(area / (true > 0).any(axis=-1).sum())
+
+
+def share_below(values: Sequence[float]) -> dict[str, float]:
+    """Of `below_border` over X-rays: how many, their mean, and which share of them is `over` `TOO_FAR`."""
+    return {"n": len(values), "mean": float(np.mean(values)), "over": float(np.mean(np.array(values) > TOO_FAR))}
+
+
 def score_groups(model: keras.Model, cases: Sequence[Case], home: Path) -> tuple[dict, list[dict]]:
-    """Score a model on a data set: `summarise` of all X-rays and of groups of them, and the rows of `score_case`."""
-    rows = evaluate(model, cases, arrays_of(cases, model.input_shape[1], home).images)
+    """Score a model on a data set: `summarise` of all X-rays and of groups of them, and the rows of `score_case`.
+
+    Each group has `share_below` too, as the measure `below` of both lungs.
+    """
+    answers = predict_probabilities(model, arrays_of(cases, model.input_shape[1], home).images)
+    rows, below = score_probabilities(cases, answers), {}
+    for case, answer in zip(cases, answers):
+        true = read_masks(case)
+        below[case.id] = below_border(true, to_masks(answer, *true.shape[:2]))
     development = {case.id for case in cases if is_development(case)}
     groups = {
         "all": rows,
@@ -35,7 +70,10 @@ def score_groups(model: keras.Model, cases: Sequence[Case], home: Path) -> tuple
         "without a finding": [row for row in rows if row["finding"] == 0],
         "with a finding": [row for row in rows if row["finding"] == 1],
     }
-    return {name: summarise(group) for name, group in groups.items() if group}, rows
+    result = {name: summarise(group) for name, group in groups.items() if group}
+    for name, scored in result.items():
+        scored["both"]["below"] = share_below([below[row["id"]] for row in groups[name] if row["lung"] == "both"])
+    return result, rows
 
 
 def score_cases(model: keras.Model, cases: Sequence[Case], home: Path) -> dict:
