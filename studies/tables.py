@@ -100,18 +100,19 @@ def unseen_table() -> str:
 def versions_table() -> str:
     """The table of the shipped models, by version of the drawing: those of `versions.toml`, and that of today."""
     scores = kept("scores.json")
-    known = tomllib.loads((ROOT / "studies" / "versions.toml").read_text(encoding="utf-8"))
-    now = {scores[name]["name"]: scores[name]["groups"]["all"]["both"] for name in ("other", "real") if name in scores}
-    known[str(scores["training"]["phantom_version"])] = {
-        name: {**both["dice"], "over": both["below"]["over"]} for name, both in now.items() if "below" in both
-    }
+    versions = tomllib.loads((ROOT / "studies" / "versions.toml").read_text(encoding="utf-8"))
+    today = versions.setdefault(str(scores["training"]["phantom_version"]), {})
+    for name in ("other", "real"):
+        if name in scores:
+            both = scores[name]["groups"]["all"]["both"]
+            today[scores[name]["name"]] = {**both["dice"], **both.get("below", {})}
     lines = []
-    for version, sets in sorted(known.items(), key=lambda item: int(item[0])):
-        for name in sets.keys() - {"source"}:
-            dice = sets[name]
-            both = {"dice": dice, "below": dice}
-            lines.append([version, name, dice["n"], *score_cells(both, "worst below")])
-    return markdown_table(["drawing, version", "real X-rays", "n", *score_head("worst below")], sorted(lines))
+    for version in sorted(versions, key=int):
+        for name in sorted(versions[version].keys() - {"source"}):
+            one = versions[version][name]
+            below = {"below": one} if "over" in one else {}
+            lines.append([version, name, one["n"], *score_cells({"dice": one, **below}, "worst below")])
+    return markdown_table(["drawing, version", "real X-rays", "n", *score_head("worst below")], lines)
 
 
 def interval(one: dict) -> str:
