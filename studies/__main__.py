@@ -89,7 +89,7 @@ def run_course(options: argparse.Namespace) -> None:
     """Run the whole course on drawn and on real X-rays, and keep its figures."""
     from studies import course_results
 
-    course_results.measure(options.data, options.to)
+    course_results.measure(options.data, options.other, options.to)
 
 
 def ranges(options: argparse.Namespace) -> None:
@@ -147,7 +147,7 @@ COMMANDS = {
     "article": (article, ["data", "fold", "to"]),
     "speed": (speed, ["to"]),
     "ranges": (ranges, ["data", "other", "to"]),
-    "course": (run_course, ["data", "to"]),
+    "course": (run_course, ["data", "other", "to"]),
     "compare": (compare, ["drawn", "data", "other"]),
     "tables": (write_tables, []),
     "keys": (write_keys, ["at hand", "other at hand"]),

@@ -64,7 +64,7 @@ STAGES = {
     "speed": Stage(("studies.speed:measure_speed",), (), without=(DRAWING,)),
     "ranges": Stage(("studies.realism:measure_ranges",), SETS),
     "course": Stage(
-        ("studies.course_results:measure", "lungseg_utils.recipes:LAPTOP", "notebooks/0*.py"), needs_weights=True
+        ("studies.course_results:measure", "lungseg_utils.recipes:LAPTOP", "notebooks/0*.py"), SETS, needs_weights=True
     ),
 }
 READING = Stage(("lungseg_utils.images:load_arrays",))

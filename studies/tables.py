@@ -87,9 +87,10 @@ def results_table() -> str:
 def unseen_table() -> str:
     """The table of models that were trained on drawings alone, on real X-rays."""
     columns, lines = "median p5 worst assd_mm hd95_mm below", []
-    scores, course = kept("scores.json"), kept("course-phantom-laptop.json")["unseen"]
+    scores, course = kept("scores.json"), kept("course-phantom-laptop.json")
     scored = [("shipped", scores[name]["name"], scores[name]) for name in ("other", "real") if name in scores]
-    for model, data, one in [*scored, ("notebook 8, `laptop`", course["data"], course)]:
+    students = [course[name] for name in ("other", "unseen") if name in course]
+    for model, data, one in [*scored, *(("notebook 8, `laptop`", each["data"], each) for each in students)]:
         for group in ("all", "development", "held out"):
             if group in one["groups"]:
                 both = one["groups"][group]["both"]

@@ -19,7 +19,7 @@ ALL = set(keys.STAGES)
 TRAINED = ALL - {"ranges", "cue"}
 DRAWN = {"pretrain", "parts", "course"}
 FROM_WEIGHTS = {"crossval-best", "curve-drawings", "course", "cue", "hospitals"}
-BOTH = {"pretrain", "parts", "ranges", "hospitals"}  # hospitals
+BOTH = {"pretrain", "parts", "ranges", "hospitals", "course"}  # hospitals
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=0, epochs=1)
 
 
