@@ -39,7 +39,7 @@ def score_cells(measures: dict[str, dict], columns: str) -> list[str]:
     """Cells of a table: mean ± SD of the Dice coefficient, then what `columns` names.
 
     Args:
-        measures: `spread` of each measure of both lungs merged; one that is not there was not kept.
+        measures: `spread` of each measure of both lungs merged; one that is not there is not known.
         columns: words, each a key of the Dice coefficient's `spread` (`low` stands for the interval) or a measure;
             `below` stands for the share of X-rays that are `over` (`scoring.share_below`).
     """
@@ -47,12 +47,12 @@ def score_cells(measures: dict[str, dict], columns: str) -> list[str]:
     cells = [f"{dice['mean']:.4f} ± {dice['sd']:.4f}"]
     for name in columns.split():
         if name == "below":
-            cells.append(f"{measures[name]['over']:.0%}" if name in measures else "not kept")
+            cells.append(f"{measures[name]['over']:.0%}" if name in measures else "not known")
         elif name == "low":
             cells.append(f"{dice['low']:.4f} to {dice['high']:.4f}")
         elif name in DIGITS:
             known = measures.get(name, {}).get("n")
-            cells.append(f"{measures[name]['mean']:.{DIGITS[name]}f}" if known else "not kept")
+            cells.append(f"{measures[name]['mean']:.{DIGITS[name]}f}" if known else "not known")
         else:
             cells.append(f"{dice[name]:.4f}")
     return cells
@@ -106,7 +106,8 @@ def versions_table() -> str:
     for name in ("other", "real"):
         if name in scores:
             both = scores[name]["groups"]["all"]["both"]
-            today[scores[name]["name"]] = {**both["dice"], **both.get("below", {})}
+            below = {"over": both["below"]["over"]} if "below" in both else {}
+            today[scores[name]["name"]] = both["dice"] | below
     lines = []
     for version in sorted(versions, key=int):
         for name in sorted(versions[version].keys() - {"source"}):
