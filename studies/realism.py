@@ -42,8 +42,8 @@ OF_A_LUNG = {
     "corner width": "width 5 % above the lowest point over the greatest width; low when the lower corner is sharp",
     "corner drop": "how far the outer third reaches below the inner third, share of the lung's height",
     "dome": "how far the lower edge rises above the lowest point in the middle half, share of the lung's height",
-    "depth": "how far the lower edge rises inwards from the angle, which is the lowest point of the outer half, up to "
-    "two thirds of the width: from angle to dome, share of the lung's height",
+    "depth": "from angle to dome: how far the lower edge rises inwards from the lowest point of the outer half, up to "
+    "half the width, share of the lung's height",
 }
 OF_BOTH = {
     "area both": "share of the picture",
@@ -154,7 +154,7 @@ def _shape(lung: np.ndarray) -> dict[str, float]:
         "corner width": low / widths.max(),
         "corner drop": (floor[:column].max() - floor[-column:].max()) / height,
         "dome": (base - floor[width // 4 : width - width // 4].min()) / height,
-        "depth": (floor[angle] - floor[angle : max(angle + 1, 2 * width // 3)].min()) / height,
+        "depth": (floor[angle] - floor[angle : max(angle + 1, width // 2)].min()) / height,
     }
 
 

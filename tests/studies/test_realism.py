@@ -124,7 +124,7 @@ def test_a_sharp_lower_corner_reaches_below_the_inner_edge():
     sharp = lungs_like(polygon((0.1, 0.2), (0.4, 0.2), (0.4, 0.5), (0.1, 0.8)))
     assert sharp["corner drop"] == pytest.approx(0.5 * 2 / 3, abs=0.02)
     assert sharp["dome"] == pytest.approx(0.5 * 3 / 4, abs=0.02)
-    assert sharp["depth"] == pytest.approx(0.5 * 2 / 3, abs=0.02), "from the angle to two thirds of the width"
+    assert sharp["depth"] == pytest.approx(0.5 / 2, abs=0.02), "from the angle to half the width"
     assert sharp["corner width"] == pytest.approx(0.1, abs=0.02)
     inner = lungs_like(polygon((0.1, 0.2), (0.4, 0.2), (0.4, 0.8), (0.1, 0.5)))  # the corner on the wrong side
     assert inner["corner drop"] == pytest.approx(-0.5 * 2 / 3, abs=0.02) and inner["depth"] == 0
