@@ -44,6 +44,9 @@ def measure(root, data) -> None:
     for name, stage in stages.items():
         params = {keys.FILE: {name: keys.stage_key(name, data, root)}}
         outs = [next(iter(out)) for out in stage["outs"]]
+        for path in outs:
+            if not (root / path).exists():  # not measured in this checkout yet
+                (root / path).write_text("{}")
         files = {"deps": stage.get("deps", []), "outs": outs}
         hashed = {
             part: [{"path": path, "hash": "md5", "md5": keys.file_hash(root / path, "md5")} for path in paths]
@@ -135,7 +138,7 @@ def test_dvc_says_the_same(checkout):
     keys.code_key.cache_clear()
     keys.write_keys(data, root)
     status = subprocess.run(["dvc", "status", "--json"], cwd=root, capture_output=True, text=True, check=True)
-    assert set(json.loads(status.stdout)) == stale(checkout) == TRAINED - {"article"}
+    assert set(json.loads(status.stdout)) == stale(checkout) == TRAINED - {"article"} | {"cue"}
 
 
 def test_a_key_needs_its_root():
