@@ -18,6 +18,7 @@ import numpy as np
 
 from lungseg_utils.cases import Case, find_cases, set_folder
 from lungseg_utils.files import read_json, write_json
+from lungseg_utils.images import Arrays
 from lungseg_utils.kept import FOLDER
 from lungseg_utils.prediction import load_model, load_pretrained
 from lungseg_utils.recipes import BEST, LAPTOP, Recipe
@@ -81,11 +82,8 @@ def measure_hospitals(
             splits = splits_of(cases, train, val)
             runs = [train_once(recipe, arrays[place], split, home) for split in splits]
             trained += runs
-            models = [load_model(run / "best.keras") for run in runs]
-            label = place if recipe.start == "random" else f"drawings, then {place}"
-            for name in sets:
-                asked = [split["test"] if name == place else None for split in splits]
-                scored = [score_merged(model, sets[name], arrays[name], ids) for model, ids in zip(models, asked)]
+            for name, scored in score_everywhere(runs, splits, place, sets, arrays).items():
+                label = place if recipe.start == "random" else f"drawings, then {place}"
                 how = "in five folds" if name == place else "never seen, five models"
                 rows.append(describe(label, name, how, scored, drawings[name]))
                 print(f"{label}, tested on {name}: {rows[-1]['dice']['mean']:.4f}", flush=True)
@@ -94,6 +92,21 @@ def measure_hospitals(
     result = {**about, "rows": rows, "provenance": finish(noted, (data, other), trained)}
     write_json(result, measured / "hospitals.json")
     return read_json(measured / "hospitals.json")
+
+
+def score_everywhere(
+    runs: Sequence[Path],
+    splits: Sequence[dict[str, list[str]]],
+    home: str,
+    sets: dict[str, list[Case]],
+    arrays: dict[str, Arrays],
+) -> dict[str, list[list[dict]]]:
+    """Rows of `score_merged` by set and model: at home of the X-rays that a split tests, elsewhere of all."""
+    models, scored = [load_model(run / "best.keras") for run in runs], {}
+    for name, cases in sets.items():
+        asked = [split["test"] if name == home else None for split in splits]
+        scored[name] = [score_merged(model, cases, arrays[name], ids) for model, ids in zip(models, asked)]
+    return scored
 
 
 def describe(
