@@ -5,7 +5,7 @@
 # make test-colab  run the notebooks on the versions that Colab has
 # make notebooks   make every .ipynb anew from its .py, executed
 # make stale       list the kept figures that are older than their code, data or weights, and what changed
-# make measure     these figures anew: up to two and a half hours   (DATA=/path/to/MontgomerySet)
+# make measure     these figures anew: up to six hours   (DATA=/path/to/MontgomerySet OTHER=/path/to/OpenIST)
 # make report      the tables of README.md and RESULTS.md, and notebook 9, from the kept figures
 # make assignments student copies and solutions of the assignments, from their masters
 # make grade       mark students' notebooks   (SUBMISSIONS=/path/to/folder, DUE="2026-11-30 23:59+01:00")
@@ -69,14 +69,15 @@ notebooks: setup
 
 # With DATA, the real X-rays are looked at too; without it, they count as unchanged.
 stale: setup
-	$(RUN) -m studies stale $(if $(DATA),--data "$(DATA)")
+	$(RUN) -m studies stale $(if $(DATA),--data "$(DATA)") $(if $(OTHER),--other "$(OTHER)")
 
 # An interrupted run goes on where it was. STAGES="choices speed" measures these alone.
 measure: $(VENV)/.measuring
-	@test -d "$(DATA)" || { echo "Say make measure DATA=/path/to/MontgomerySet, the folder of the real X-rays."; exit 1; }
-	$(RUN) -m studies keys --data "$(DATA)"
-	PATH="$(abspath $(VENV)/bin):$$PATH" LUNGSEG_MONTGOMERY="$(abspath $(DATA))" dvc repro --keep-going \
-	  $(if $(STAGES),--single-item $(STAGES))
+	@test -d "$(DATA)" -a -d "$(OTHER)" || { \
+	  echo "Say make measure DATA=/path/to/MontgomerySet OTHER=/path/to/OpenIST, the folders of the real X-rays."; exit 1; }
+	$(RUN) -m studies keys --data "$(DATA)" --other "$(OTHER)"
+	PATH="$(abspath $(VENV)/bin):$$PATH" LUNGSEG_MONTGOMERY="$(abspath $(DATA))" LUNGSEG_OPENIST="$(abspath $(OTHER))" \
+	  dvc repro --keep-going $(if $(STAGES),--single-item $(STAGES))
 
 $(VENV)/.measuring: $(VENV)/.installed
 	$(RUN) $(PIP) -e ".[notebooks,test,measure]" -c constraints.txt

@@ -1,4 +1,4 @@
-"""The real X-rays, for the tests of the package and of the notebooks."""
+"""The real X-rays of two hospitals, for the tests of the package and of the notebooks."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,22 @@ from pathlib import Path
 import pytest
 
 
+def _folder(variable: str, place: str) -> Path:
+    """The folder that the environment names; else one in a folder beside the checkout."""
+    if variable in os.environ:
+        return Path(os.environ[variable])
+    for folder in sorted(Path(__file__).resolve().parents[1].glob(f"*/{place}")):
+        return folder
+    pytest.skip(f"real X-rays not here: set {variable}")
+
+
 @pytest.fixture(scope="session")
 def montgomery() -> Path:
     """The folder of the real X-rays; tests that need them are skipped where they are absent."""
-    if "LUNGSEG_MONTGOMERY" in os.environ:
-        return Path(os.environ["LUNGSEG_MONTGOMERY"])
-    # else in a folder beside the checkout
-    for folder in sorted(Path(__file__).resolve().parents[1].glob("*/montgomery/MontgomerySet")):
-        return folder
-    pytest.skip("real X-rays not here: set LUNGSEG_MONTGOMERY")
+    return _folder("LUNGSEG_MONTGOMERY", "montgomery/MontgomerySet")
+
+
+@pytest.fixture(scope="session")
+def openist() -> Path:
+    """The same of the second hospital."""
+    return _folder("LUNGSEG_OPENIST", "openist/OpenIST")

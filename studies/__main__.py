@@ -18,14 +18,31 @@ def pretrain(options: argparse.Namespace) -> None:
     """Make the shipped model anew: draw X-rays, train on them alone, score."""
     from studies import pretraining
 
-    pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data)
+    if options.score:
+        pretraining.score_again(course.home(), options.data, options.other)
+    else:
+        pretraining.pretrain(pretraining.SHIPPED, course.home(), data=options.data, other=options.other)
 
 
 def parts(options: argparse.Namespace) -> None:
-    """Measure what each part of the drawing is worth: train without it, and score on real X-rays."""
+    """Measure what each part of the drawing is worth: train without it, and score on real X-rays of both hospitals."""
     from studies import parts
 
-    parts.measure_parts(parts.make_rows(), course.home(), options.data, options.to)
+    parts.measure_parts(parts.make_rows(), course.home(), options.data, options.other, options.to)
+
+
+def cue(options: argparse.Namespace) -> None:
+    """Measure what the shipped model takes for lung: change real X-rays, one thing at a time, and score it."""
+    from studies import cue
+
+    cue.measure_cue(options.other, options.to)
+
+
+def hospitals(options: argparse.Namespace) -> None:
+    """Train on drawings, on one hospital, or on both in turn, and score on X-rays of both that it has not seen."""
+    from studies import hospitals
+
+    hospitals.measure_hospitals(options.data, options.other, course.home(), options.to)
 
 
 def crossval(options: argparse.Namespace) -> None:
@@ -72,21 +89,23 @@ def run_course(options: argparse.Namespace) -> None:
     """Run the whole course on drawn and on real X-rays, and keep its figures."""
     from studies import course_results
 
-    course_results.measure(options.data, options.to)
+    course_results.measure(options.data, options.other, options.to)
 
 
 def ranges(options: argparse.Namespace) -> None:
-    """Measure the real X-rays' anatomy and shades, and keep percentiles of them."""
+    """Measure the real X-rays' anatomy and shades, and keep percentiles of each hospital's."""
     from studies import realism
 
-    realism.measure_ranges(options.data, options.to)
+    realism.measure_ranges(options.data, options.other, options.to)
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Measure drawn and real X-rays, and print both side by side: do the drawn ones span the real ones?"""
+    """Measure drawn and real X-rays, and print them side by side: do the drawn ones span each hospital's?"""
     from studies import realism
 
-    print(realism.compare(*(realism.measure_cases(find_cases(folder)) for folder in (options.drawn, options.data))))
+    drawn, *real = (realism.measure_cases(find_cases(each)) for each in (options.drawn, options.data, options.other))
+    for hospital in real:
+        print(realism.compare(drawn, hospital))
 
 
 def write_tables(options: argparse.Namespace) -> None:
@@ -101,14 +120,14 @@ def write_keys(options: argparse.Namespace) -> None:
     """Write what each figure depends on today into studies/keys.json, for DVC."""
     from studies import keys
 
-    keys.write_keys(options.data)
+    keys.write_keys((options.data, options.other))
 
 
 def list_stale(options: argparse.Namespace) -> None:
     """List the figures that are older than the code, data and weights that they depend on, and what changed."""
     from studies import keys
 
-    stale, known = keys.stale(options.data), keys.reasons()
+    stale, known = keys.stale((options.data, options.other)), keys.reasons()
     for stage, changes in stale.items():
         print(f"{stage}: {', '.join(changes)}")
         print(f"    {known.get(stage, 'not listed: measure it, or say why not in studies/stale.toml')}")
@@ -118,27 +137,39 @@ def list_stale(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    "pretrain": (pretrain, ["data"]),
+    "pretrain": (pretrain, ["data", "other", "score"]),
     "crossval": (crossval, ["data", "recipe", "to"]),
     "curve": (curve, ["data", "start", "to"]),
     "choices": (choices, ["data", "to"]),
-    "parts": (parts, ["data", "to"]),
+    "parts": (parts, ["data", "other", "to"]),
+    "cue": (cue, ["other", "to"]),
+    "hospitals": (hospitals, ["data", "other", "to"]),
     "article": (article, ["data", "fold", "to"]),
     "speed": (speed, ["to"]),
-    "ranges": (ranges, ["data", "to"]),
-    "course": (run_course, ["data", "to"]),
-    "compare": (compare, ["drawn", "data"]),
+    "ranges": (ranges, ["data", "other", "to"]),
+    "course": (run_course, ["data", "other", "to"]),
+    "compare": (compare, ["drawn", "data", "other"]),
     "tables": (write_tables, []),
-    "keys": (write_keys, ["at hand"]),
-    "stale": (list_stale, ["at hand"]),
+    "keys": (write_keys, ["at hand", "other at hand"]),
+    "stale": (list_stale, ["at hand", "other at hand"]),
 }
 """Name -> what runs, and its options from `OPTIONS`."""
 
-REAL = Path(os.environ["LUNGSEG_MONTGOMERY"]) if "LUNGSEG_MONTGOMERY" in os.environ else None
-DATA = {"type": Path, "default": REAL, "help": "folder of real X-rays (default: LUNGSEG_MONTGOMERY)"}
+
+def _folder(name: str, whose: str) -> dict:
+    """How `add_argument` takes a folder of real X-rays, which the environment may name."""
+    default = Path(os.environ[name]) if name in os.environ else None
+    return {"type": Path, "default": default, "help": f"folder of {whose} (default: {name})"}
+
+
+DATA = _folder("LUNGSEG_MONTGOMERY", "real X-rays")
+OTHER = _folder("LUNGSEG_OPENIST", "real X-rays of a second hospital")
 OPTIONS = {
-    "data": ("--data", {**DATA, "required": REAL is None}),
+    "data": ("--data", {**DATA, "required": DATA["default"] is None}),
+    "other": ("--other", {**OTHER, "required": OTHER["default"] is None}),
     "at hand": ("--data", DATA),
+    "other at hand": ("--other", OTHER),
+    "score": ("--score", {"action": "store_true", "help": "score the shipped model again, and train nothing"}),
     "recipe": ("--recipe", {"choices": list(RECIPES), "default": LAPTOP.name, "help": "(%(default)s)"}),
     "start": ("--start", {"choices": ["random", "drawings"], "required": True, "help": "where first weights are from"}),
     "fold": ("--fold", {"type": int, "choices": range(1, 6), "help": "train this fold alone, and keep nothing"}),

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ("lungseg_utils", "studies")  # packages whose code counts; libraries are recorded with the figure
 FILE = "studies/keys.json"  # made for DVC, and not committed
 DRAWING = "lungseg_utils.drawing"
+SETS = ("data", "other data")  # in a key: the Montgomery set, and the second hospital's
+Folders = Path | tuple[Path | None, Path | None] | None  # of these sets; a single one is the first
 NOT_COUNTED = ("studies.keys", "studies.provenance", "lungseg_utils.files")
 """They watch over the measurements, or write files and locks, and take no part in what is computed."""
 
@@ -36,31 +38,33 @@ class Stage:
 
     Attributes:
         roots: `module:name` of what it calls; `path/*.py` stands for whole files.
-        needs_data: whether it takes the real X-rays.
+        sets: which sets of real X-rays it takes, from `SETS`.
         needs_weights: whether it starts from the shipped model. DVC watches that: it stands among the stage's `deps`.
         without: packages whose code does not count.
     """
 
     roots: tuple[str, ...]
-    needs_data: bool = True
+    sets: tuple[str, ...] = SETS[:1]
     needs_weights: bool = False
     without: tuple[str, ...] = ()
 
 
 STAGES = {
-    "pretrain": Stage(("studies.pretraining:pretrain", "studies.pretraining:SHIPPED")),
+    "pretrain": Stage(("studies.pretraining:pretrain", "studies.pretraining:SHIPPED"), SETS),
     "crossval-laptop": Stage(("studies.crossval:cross_validate", "lungseg_utils.recipes:LAPTOP")),
     "crossval-best": Stage(("studies.crossval:cross_validate", "lungseg_utils.recipes:BEST"), needs_weights=True),
     "curve-random": Stage(("studies.curve:measure_curve",)),
     "curve-drawings": Stage(("studies.curve:measure_curve",), needs_weights=True),
     "choices": Stage(("studies.choices:measure_choices",)),
-    "parts": Stage(("studies.parts:measure_parts", "studies.parts:make_rows")),
+    "parts": Stage(("studies.parts:measure_parts", "studies.parts:make_rows"), SETS),
+    "cue": Stage(("studies.cue:measure_cue",), SETS[1:], needs_weights=True),
+    "hospitals": Stage(("studies.hospitals:measure_hospitals", "lungseg_utils.recipes:BEST"), SETS, needs_weights=True),
     "article": Stage(("studies.article:run_article", "lungseg_utils.recipes:ARTICLE")),
     # how long training takes does not depend on what the pictures show
-    "speed": Stage(("studies.speed:measure_speed",), needs_data=False, without=(DRAWING,)),
-    "ranges": Stage(("studies.realism:measure_ranges",)),
+    "speed": Stage(("studies.speed:measure_speed",), (), without=(DRAWING,)),
+    "ranges": Stage(("studies.realism:measure_ranges",), SETS),
     "course": Stage(
-        ("studies.course_results:measure", "lungseg_utils.recipes:LAPTOP", "notebooks/0*.py"), needs_weights=True
+        ("studies.course_results:measure", "lungseg_utils.recipes:LAPTOP", "notebooks/0*.py"), SETS, needs_weights=True
     ),
 }
 READING = Stage(("lungseg_utils.images:load_arrays",))
@@ -230,28 +234,29 @@ def file_hash(path: Path, method: str = "sha256") -> str:
     return hashlib.new(method, path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-def stage_key(name: str, data: Path | None, root: Path = ROOT) -> dict:
+def stage_key(name: str, data: Folders, root: Path = ROOT) -> dict:
     """All that a stage depends on today, but for the shipped model, which DVC watches.
 
     Args:
         name: of the stage.
-        data: folder of the real X-rays. Where it is not at hand, what `dvc.lock` records of them stays.
+        data: folders of the real X-rays. Where they are not at hand, what `dvc.lock` records of them stays.
         root: folder of the checkout.
 
     Returns:
-        `code`: see `code_key`. `data`: see `data_key`. `drawing`: `PHANTOM_VERSION`, where the stage draws.
+        `code`: see `code_key`. `data`, `other data`: see `data_key`. `drawing`: `PHANTOM_VERSION`, where it draws.
     """
     stage = STAGES[name]
     key = {"code": code_key(stage, root)}
     if any(module.startswith(DRAWING) for module in key["code"]):
         text = (root / "lungseg_utils" / "drawing" / "ranges.py").read_text(encoding="utf-8")
         key["drawing"] = int(re.search(r"^PHANTOM_VERSION = (\d+)", text, re.MULTILINE)[1])
-    if stage.needs_data:
-        key["data"] = data_key(set_folder(data)) if data else recorded(name, root).get("data", "not at hand")
+    for part, folder in zip(SETS, data if isinstance(data, tuple) else (data, None)):
+        if part in stage.sets:
+            key[part] = data_key(set_folder(folder)) if folder else recorded(name, root).get(part, "not at hand")
     return key
 
 
-def write_keys(data: Path | None, root: Path = ROOT) -> None:
+def write_keys(data: Folders, root: Path = ROOT) -> None:
     """Write the keys of today, for DVC."""
     keys = {name: stage_key(name, data, root) for name in STAGES}
     write_text(json.dumps(keys, indent=1) + "\n", root / FILE)
@@ -272,20 +277,20 @@ def recorded(name: str, root: Path = ROOT) -> dict:
     return _locked(name, root).get("params", {}).get(FILE, {}).get(name, {})
 
 
-def stale(data: Path | None, root: Path = ROOT) -> dict[str, list[str]]:
+def stale(data: Folders, root: Path = ROOT) -> dict[str, list[str]]:
     """The stages whose figures are not those of today's code, data and weights, each with what changed."""
     stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     changes = {name: _changes(name, stages[name]["cmd"], data, root) for name in stages}
     return {name: why for name, why in changes.items() if why}
 
 
-def _changes(name: str, command: str, data: Path | None, root: Path) -> list[str]:
+def _changes(name: str, command: str, data: Folders, root: Path) -> list[str]:
     locked, then, now = _locked(name, root), recorded(name, root), stage_key(name, data, root)
     if not then:
         return ["measured before figures had keys"]
     modules = sorted(then["code"].keys() | now["code"].keys())
     changed = [f"code of {module}" for module in modules if then["code"].get(module) != now["code"].get(module)]
-    changed += [f"the {part}" for part in ("drawing", "data") if then.get(part) != now.get(part)]
+    changed += [f"the {part}" for part in ("drawing", *SETS) if then.get(part) != now.get(part)]
     for part in locked.get("deps", []) + locked["outs"]:
         path = root / part["path"]
         if not path.exists() or file_hash(path, "md5") != part["md5"]:

@@ -1,7 +1,7 @@
 """The shipped model: trained on drawings alone, scored on real X-rays, with its model card (notebook 9).
 
-`python -m studies pretrain --data REAL` makes all of it. The scores are kept as `scores.json`, and the card
-is written from them (`model_card.py`), so that the two cannot disagree.
+`python -m studies pretrain` makes all of it; with `--score` it scores the model that is there. The scores are kept as
+`scores.json`, and the card is written from them (`model_card.py`), so that the two cannot disagree.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
@@ -15,11 +15,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lungseg_utils.cases import find_cases, set_folder
+from lungseg_utils.cases import DatasetError, find_cases, set_folder
 from lungseg_utils.drawing.arrays import draw_arrays
 from studies.scoring import score_cases
 from studies import keys
-from studies.provenance import begin, claim_folder, code_version, finish, now, start_clock, stop_clock
+from studies.provenance import RUNS, begin, claim_folder, code_version, finish, now, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
 from lungseg_utils.files import read_json, write_json, write_whole
 from lungseg_utils.prediction import load_model
@@ -108,7 +108,9 @@ def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
 # --- all of it ---
 
 
-def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | None = None) -> Path:
+def pretrain(
+    plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | None = None, other: Path | None = None
+) -> Path:
     """Make the shipped model: draw, train, score, and write model and scores.
 
     What was trained before with the same plan and version of the drawing is only scored again.
@@ -117,7 +119,9 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
         plan: `SHIPPED`, unless something is tried out.
         home: folder for runs, drawings and cached arrays.
         target: folder for the two files.
-        data: folder of real X-rays. They are scored at the very end, and choose nothing.
+        data: folder of real X-rays, of which a third of the patients was looked at (`scoring.is_development`).
+        other: folder of real X-rays of a second hospital, all of which were looked at. Real X-rays are scored at the
+            very end, and choose nothing.
 
     Returns:
         The file of the scores.
@@ -126,17 +130,70 @@ def pretrain(plan: Plan, home: Path, target: Path = PRETRAINED, data: Path | Non
         DatasetError: the real X-rays are not a data set; nothing is trained then.
         RuntimeError: the model file is too large.
     """
-    real, noted = find_cases(data) if data else [], begin("pretrain", data, plan.seed)
+    noted = begin_scoring(plan, data, other)
     run = train_on_drawings(plan, home)
     path = target / MODEL
     save_small(load_model(run / "best.keras"), plan, path)
-    model = load_model(path)  # what is scored is what is shipped
-    drawn = find_cases(draw_dataset(run / "held-out", plan.held_out, seed=HELD_OUT_SEED))
-    result = {**describe_training(plan, run, path), "drawings": score_cases(model, drawn, home)}
-    if real:
-        result["real"] = {"name": set_folder(data).name, **score_cases(model, real, home)}
-    write_json({**result, "provenance": finish(noted, data, [run])}, target / SCORES)
+    result = {**describe_training(plan, run, path), **score_shipped(path, plan.held_out, run, home, data, other)}
+    write_json({**result, "provenance": finish(noted, (data, other), [run])}, target / SCORES)
     return target / SCORES
+
+
+def score_again(home: Path, data: Path, other: Path, target: Path = PRETRAINED) -> Path:
+    """Score a model that is there with the code of today; what its scores say of its training stays.
+
+    Args:
+        home: folder for drawings and cached arrays.
+        data: see `pretrain`.
+        other: see `pretrain`.
+        target: folder with the two files.
+
+    Returns:
+        The file of the scores.
+
+    Raises:
+        DatasetError: the scores are those of another model.
+    """
+    before, path = read_json(target / SCORES), target / MODEL
+    if before["model"]["sha256"] != keys.file_hash(path):
+        raise DatasetError(f"{target / SCORES} is not of {path}: make both anew, python -m studies pretrain")
+    noted = begin_scoring(SHIPPED, data, other)
+    result = {name: before[name] for name in ("model", "plan", "training")}
+    result |= score_shipped(
+        path, before["plan"]["held_out"], home / RUNS / f"scored-again-{PHANTOM_VERSION}", home, data, other
+    )
+    trainings = before.get("provenance", {}).get("trainings", [])
+    write_json({**result, "provenance": {**finish(noted, (data, other)), "trainings": trainings}}, target / SCORES)
+    return target / SCORES
+
+
+def begin_scoring(plan: Plan, data: Path | None, other: Path | None) -> dict:
+    """`begin`, once it is known that the real X-rays can be used."""
+    for folder in filter(None, (data, other)):
+        find_cases(folder)
+    return begin("pretrain", (data, other), plan.seed)
+
+
+def score_shipped(path: Path, held_out: int, run: Path, home: Path, data: Path | None, other: Path | None) -> dict:
+    """Score a model file: `score_cases` of drawings that it has not seen, of the `real` X-rays and of the `other` ones.
+
+    Args:
+        path: of the model; what is scored is what is shipped.
+        held_out: how many drawings.
+        run: folder for these.
+        home: folder for cached arrays.
+        data: see `pretrain`.
+        other: see `pretrain`.
+    """
+    model = load_model(path)
+    drawn = find_cases(draw_dataset(run / "held-out", held_out, seed=HELD_OUT_SEED))
+    result = {"scored": {"commit": code_version(), "date": now()[:10], "held_out_seed": HELD_OUT_SEED}}
+    result["drawings"] = score_cases(model, drawn, home)
+    for name, folder in (("real", data), ("other", other)):
+        if folder:
+            scored = score_cases(model, find_cases(folder), home, whole=name == "other")
+            result[name] = {"name": set_folder(folder).name, **scored}
+    return result
 
 
 def describe_training(plan: Plan, run: Path, path: Path) -> dict:
@@ -157,5 +214,4 @@ def describe_training(plan: Plan, run: Path, path: Path) -> dict:
             "epochs": len(read_log(run / "log.csv")),
             **{name: made[name] for name in ("commits", "versions", "finished")},
         },
-        "scored": {"commit": code_version(), "date": now()[:10], "held_out_seed": HELD_OUT_SEED},
     }

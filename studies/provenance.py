@@ -81,19 +81,19 @@ def stop_clock(made: dict, folder: Path) -> None:
 # --- a figure ---
 
 
-def begin(stage: str, data: Path | None, seed: int | None = None) -> dict:
+def begin(stage: str, data: keys.Folders, seed: int | None = None) -> dict:
     """Note how a figure is about to be made, from the code that now runs; hand it to `finish` when it is measured.
 
     Args:
         stage: of `dvc.yaml`; another name, as in tests, has no key.
-        data: folder of the real X-rays.
+        data: folders of the real X-rays.
         seed: of the measurement; None where nothing of it depends on chance.
     """
     keys.code_key(keys.TRAINING)  # read now, and kept for all trainings of this process
     return {"stage": stage, "started": now(), "commit": code_version(), "seed": seed, **_inputs(stage, data)}
 
 
-def finish(noted: dict, data: Path | None, trainings: list[Path] = ()) -> dict:
+def finish(noted: dict, data: keys.Folders, trainings: list[Path] = ()) -> dict:
     """The provenance of a figure.
 
     Args:
@@ -116,7 +116,7 @@ def finish(noted: dict, data: Path | None, trainings: list[Path] = ()) -> dict:
     return about | {"trainings": [{name: one[name] for name in one if name != "code"} for one in made]}
 
 
-def _inputs(stage: str, data: Path | None) -> dict:
+def _inputs(stage: str, data: keys.Folders) -> dict:
     """The key of a stage, the version of the drawing, and the shipped model, where the stage depends on them."""
     if stage not in keys.STAGES:
         return {}

@@ -1,6 +1,7 @@
-"""Do drawn X-rays span what real ones show? `python -m studies compare DRAWN REAL` says so in figures.
+"""Do drawn X-rays span what real ones show? `python -m studies compare DRAWN` says so in figures.
 
-The figures of the real X-rays stand in ``real_ranges.json``: percentiles over all cases, nothing about a single one.
+The figures of the real X-rays stand in ``real_ranges.json``, each hospital by itself: percentiles over all its cases,
+nothing about a single one.
 The tests hold the drawings to them. ``left`` and ``right`` are the viewer's, as in the masks' channels.
 """
 
@@ -21,10 +22,11 @@ REACH = 1 / 32  # of the picture: what lies this near to the outline is compared
 ROUND = 0.02  # of the picture: bends of the outline that are smaller than this count as uneven
 FINE, COARSE = 1 / 256, 5 / 256  # of the picture: the blurs that fine and coarse texture are measured against
 PERCENTILES = (5, 25, 50, 75, 95)
-SOURCE = (
-    "Montgomery County chest X-ray set, U.S. National Library of Medicine, National Institutes of Health, Bethesda, "
-    "MD, USA; doi 10.1109/TMI.2013.2290491 and 10.1109/TMI.2013.2284099"
-)
+SOURCES = {  # by the beginning of the cases' IDs
+    "MCUCXR": "Montgomery County chest X-ray set, U.S. National Library of Medicine, National Institutes of Health, "
+    "Bethesda, MD, USA; doi 10.1109/TMI.2013.2290491 and 10.1109/TMI.2013.2284099",
+    "OIST": "OpenIST, Datasets/Chest_x-ray, github.com/pi-null-mezon/OpenIST at 0a3fceb",
+}
 
 OF_A_LUNG = {
     "area": "share of the picture",
@@ -40,6 +42,8 @@ OF_A_LUNG = {
     "corner width": "width 5 % above the lowest point over the greatest width; low when the lower corner is sharp",
     "corner drop": "how far the outer third reaches below the inner third, share of the lung's height",
     "dome": "how far the lower edge rises above the lowest point in the middle half, share of the lung's height",
+    "depth": "from angle to dome: how far the lower edge rises inwards from the lowest point of the outer half, up to "
+    "half the width, share of the lung's height",
 }
 OF_BOTH = {
     "area both": "share of the picture",
@@ -133,7 +137,7 @@ def _shape(lung: np.ndarray) -> dict[str, float]:
     widths = lung[top:base].sum(1)
     high, low = np.interp((0.05 * height - 0.5, 0.95 * height - 0.5), np.arange(height), widths)  # at rows' middles
     floor = size - lung[::-1, outer:inner].argmax(0)  # row below the lowest pixel of each column
-    third, column = max(1, height // 3), max(1, width // 3)
+    third, column, angle = max(1, height // 3), max(1, width // 3), floor[: max(1, width // 2)].argmax()
     smooth = cv2.GaussianBlur(lung.astype(np.float32), (0, 0), ROUND * size) > 0.5
     hull = cv2.convexHull(np.argwhere(lung)[:, ::-1].astype(np.int32))
     return {
@@ -150,6 +154,7 @@ def _shape(lung: np.ndarray) -> dict[str, float]:
         "corner width": low / widths.max(),
         "corner drop": (floor[:column].max() - floor[-column:].max()) / height,
         "dome": (base - floor[width // 4 : width - width // 4].min()) / height,
+        "depth": (floor[angle] - floor[angle : max(angle + 1, width // 2)].min()) / height,
     }
 
 
@@ -267,30 +272,30 @@ def compare(drawn: list[dict[str, float]], real: list[dict[str, float]]) -> str:
     return "\n".join([*lines, "", LEGEND])
 
 
-def measure_ranges(data: Path, measured: Path = FOLDER) -> dict:
-    """Measure a set of real X-rays and keep percentiles of each trait; nothing about a single case goes into the file.
+def measure_ranges(data: Path, other: Path, measured: Path = FOLDER) -> dict:
+    """Measure the X-rays of two hospitals and keep percentiles of each trait; nothing about a case goes into the file.
 
     Args:
-        data: folder of the real X-rays.
+        data: folder of real X-rays.
+        other: the same, of another hospital.
         measured: folder for `real_ranges.json`.
 
     Returns:
-        Content of the file.
+        Content of the file: under `hospitals`, by name of the set, its `source`, number of `cases` and `measures`.
     """
-    cases, noted = find_cases(data), begin("ranges", data)
-    known = all(case.id.startswith("MCUCXR") for case in cases)
-    result = {
-        "source": SOURCE if known else set_folder(data).name,
-        "cases": len(cases),
-        "size": f"each squashed to {SIZE} x {SIZE} px",
-        "percentiles": [5, 50, 95],
-        "measures": percentiles(measure_cases(cases)),
-        "provenance": finish(noted, data),
-    }
-    write_json(result, measured / "real_ranges.json")
+    sets = {set_folder(folder).name: find_cases(folder) for folder in (data, other)}
+    noted, hospitals = begin("ranges", (data, other)), {}
+    for name, cases in sets.items():
+        hospitals[name] = {
+            "source": SOURCES.get(cases[0].id.split("_")[0], name),
+            "cases": len(cases),
+            "measures": percentiles(measure_cases(cases)),
+        }
+    result = {"size": f"each squashed to {SIZE} x {SIZE} px", "percentiles": [5, 50, 95], "hospitals": hospitals}
+    write_json({**result, "provenance": finish(noted, (data, other))}, measured / "real_ranges.json")
     return read_json(measured / "real_ranges.json")
 
 
-def real_ranges() -> dict[str, list[float]]:
-    """Percentiles 5, 50 and 95 of each trait over the real X-rays, from ``real_ranges.json``."""
-    return kept("real_ranges.json")["measures"]
+def real_ranges() -> dict[str, dict[str, list[float]]]:
+    """Percentiles 5, 50 and 95 of each trait, by hospital, from ``real_ranges.json``."""
+    return {name: about["measures"] for name, about in kept("real_ranges.json")["hospitals"].items()}

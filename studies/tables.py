@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,27 +28,31 @@ def markdown_table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> st
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
+NOT_YET = "*Not measured yet.*"
 DIGITS = {"iou": 4, "nsd": 3, "assd_mm": 2, "hd95_mm": 2}
 DICE = "hard Dice, mean ± SD"
 NAMES = {"low": "95 % interval", "p5": "5th percentile", "iou": "IoU", "nsd": "NSD at 2 mm"}
-NAMES |= {"assd_mm": "ASSD, mm", "hd95_mm": "HD95, mm"}
+NAMES |= {"assd_mm": "ASSD, mm", "hd95_mm": "HD95, mm", "below": "more than 3 % below the border"}
 
 
 def score_cells(measures: dict[str, dict], columns: str) -> list[str]:
     """Cells of a table: mean ± SD of the Dice coefficient, then what `columns` names.
 
     Args:
-        measures: `spread` of each measure of both lungs merged; one that is not there was not kept.
-        columns: words, each a key of the Dice coefficient's `spread` (`low` stands for the interval) or a measure.
+        measures: `spread` of each measure of both lungs merged; one that is not there is not known.
+        columns: words, each a key of the Dice coefficient's `spread` (`low` stands for the interval) or a measure;
+            `below` stands for the share of X-rays that are `over` (`scoring.share_below`).
     """
     dice = measures["dice"]
     cells = [f"{dice['mean']:.4f} ± {dice['sd']:.4f}"]
     for name in columns.split():
-        if name == "low":
+        if name == "below":
+            cells.append(f"{measures[name]['over']:.0%}" if name in measures else "not known")
+        elif name == "low":
             cells.append(f"{dice['low']:.4f} to {dice['high']:.4f}")
         elif name in DIGITS:
             known = measures.get(name, {}).get("n")
-            cells.append(f"{measures[name]['mean']:.{DIGITS[name]}f}" if known else "not kept")
+            cells.append(f"{measures[name]['mean']:.{DIGITS[name]}f}" if known else "not known")
         else:
             cells.append(f"{dice[name]:.4f}")
     return cells
@@ -81,21 +86,81 @@ def results_table() -> str:
 
 def unseen_table() -> str:
     """The table of models that were trained on drawings alone, on real X-rays."""
-    columns, lines = "median p5 worst assd_mm hd95_mm", []
-    models = {"shipped": kept("scores.json")["real"]}
-    models["notebook 8, `laptop`"] = kept("course-phantom-laptop.json")["unseen"]
-    for name, scored in models.items():
+    columns, lines = "median p5 worst assd_mm hd95_mm below", []
+    scores, course = kept("scores.json"), kept("course-phantom-laptop.json")
+    scored = [("shipped", scores[name]["name"], scores[name]) for name in ("other", "real") if name in scores]
+    students = [course[name] for name in ("other", "unseen") if name in course]
+    for model, data, one in [*scored, *(("notebook 8, `laptop`", each["data"], each) for each in students)]:
         for group in ("all", "development", "held out"):
-            both = scored["groups"][group]["both"]
-            lines.append([name, group, both["dice"]["n"], *score_cells(both, columns)])
+            if group in one["groups"]:
+                both = one["groups"][group]["both"]
+                lines.append([model, f"{data}, {group}", both["dice"]["n"], *score_cells(both, columns)])
     return markdown_table(["model", "real X-rays", "n", *score_head(columns)], lines)
 
 
+def versions_table() -> str:
+    """The table of the shipped models, by version of the drawing: those of `versions.toml`, and that of today."""
+    scores = kept("scores.json")
+    versions = tomllib.loads((ROOT / "studies" / "versions.toml").read_text(encoding="utf-8"))
+    today = versions.setdefault(str(scores["training"]["phantom_version"]), {})
+    for name in ("other", "real"):
+        if name in scores:
+            both = scores[name]["groups"]["all"]["both"]
+            below = {"over": both["below"]["over"]} if "below" in both else {}
+            today[scores[name]["name"]] = both["dice"] | below
+    lines = []
+    for version in sorted(versions, key=int):
+        for name in sorted(versions[version].keys() - {"source"}):
+            one = versions[version][name]
+            below = {"below": one} if "over" in one else {}
+            lines.append([version, name, one["n"], *score_cells({"dice": one, **below}, "worst below")])
+    return markdown_table(["drawing, version", "real X-rays", "n", *score_head("worst below")], lines)
+
+
+def interval(one: dict) -> str:
+    """A difference of mean Dice coefficients with its 95 % interval."""
+    return f"{one['mean']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
+
+
+def verdict(gain: dict) -> str:
+    """What a gain's 95 % interval says: nothing is known of a gain that may as well be a loss."""
+    return "helps" if gain["low"] > 0 else "harms" if gain["high"] < 0 else "less than chance"
+
+
 def parts_table() -> str:
-    """The table of what each part of the drawing is worth."""
-    rows = sorted(kept("parts.json")["rows"], key=lambda row: -row["held out"]["mean"])
-    lines = [[row["name"], *score_cells({"dice": row["held out"]}, "p5 worst")] for row in rows]
-    return markdown_table(["drawings", *score_head("p5 worst")], lines)
+    """The table of what each part of the drawing is worth; its first row has all parts."""
+    full, *rows = kept("parts.json")["rows"]
+    if "gain" not in full:  # measured with one seed, so that nothing followed from it
+        return NOT_YET
+    lines = []
+    for row in [full, *sorted(rows, key=lambda row: -row["gain"]["mean"])]:
+        cells = [f"{one['dice']['mean']:.4f}, {one['below']['over']:.0%}" for one in row["sets"].values()]
+        lines.append(
+            [row["name"], *cells, *([interval(row["gain"]), verdict(row["gain"])] if row["without"] else "--")]
+        )
+    heads = [f"{name}: hard Dice, mean; more than 3 % below the border" for name in full["sets"]]
+    return markdown_table(["drawings", *heads, "gain of the part (95 % interval)", "so it"], lines)
+
+
+def cue_table() -> str:
+    """The table of what the shipped model takes for lung."""
+    if not (FOLDER / "cue.json").exists():
+        return NOT_YET
+    lines = [[row["name"], *score_cells(row, "worst below")] for row in kept("cue.json")["rows"]]
+    return markdown_table(["change below the true border", *score_head("worst below")], lines)
+
+
+def hospitals_table() -> str:
+    """The table of networks that were trained on drawings, on real X-rays, or on both, by where they are tested."""
+    if not (FOLDER / "hospitals.json").exists():
+        return NOT_YET
+    lines = []
+    for row in kept("hospitals.json")["rows"]:
+        gain = interval(row["difference"]) if row["difference"] else ""
+        place = f"{row['tested']}, {row['how']}"
+        lines.append([row["trained"], place, row["images"], *score_cells(row, "low worst below"), gain])
+    head = ["trained on", "tested on", "n", *score_head("low worst below"), "more than drawings alone (95 % interval)"]
+    return markdown_table(head, lines)
 
 
 def training_work(recipe: dict, folds: Sequence[dict]) -> float:
@@ -148,7 +213,7 @@ def choices_table() -> str:
             [
                 f"{row['name']} ({row['note']})" if row["note"] else row["name"],
                 *score_cells(row, "worst"),
-                f"{change['mean']:+.4f} ({change['low']:+.4f} to {change['high']:+.4f})" if change["mean"] else "",
+                interval(change) if change["mean"] else "",
                 ", ".join(f"{mean:.4f}" for mean in row["means"].values()),
                 f"{row['work']:.2g}",
             ]
@@ -260,6 +325,9 @@ TABLES = {
     "choices": (choices_table, ["choices"]),
     "speed": (speed_table, ["speed"]),
     "unseen": (unseen_table, ["pretrain", "course"]),
+    "versions": (versions_table, ["pretrain"]),
+    "cue": (cue_table, ["cue"]),
+    "hospitals": (hospitals_table, ["hospitals"]),
     "parts": (parts_table, ["parts"]),
 }
 """Mark in a page -> what stands between `<!-- mark -->` and `<!-- /mark -->`, with links from the repository's root,

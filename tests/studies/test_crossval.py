@@ -21,14 +21,12 @@ from lungseg_utils.kept import FOLDER, kept
 from lungseg_utils.prediction import load_pretrained
 from lungseg_utils.recipes import DRAWINGS, LAPTOP, RECIPES, SHIPPED_WEIGHTS
 from lungseg_utils.splits import make_folds
-from studies import choices, crossval, curve
+from studies import choices, crossval, curve, hospitals, tables
 from studies.provenance import RUNS
 
 pytestmark = pytest.mark.slow
 
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=1, batch_size=8, epochs=2)
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +257,46 @@ def test_curve_trains_on_the_named_number_only(data, tmp_path):
         split = json.loads(run.read_text())["split"]
         assert len(set(split["train"])) in (5, 32) and len(split["train"]) == 32
         assert set(split["val"]) <= set(split["train"]) and not test & set(split["train"])
+
+
+# --- hospitals ---
+
+
+def test_both_hospitals_train_with_as_many_xrays_and_the_first_keeps_its_folds(data):
+    cases = find_cases(data)
+    assert hospitals.splits_of(cases, 1000, 1000) == make_folds(cases, crossval.SEED), "those of crossval, trained once"
+    for short, whole in zip(hospitals.splits_of(cases, 10, 3), make_folds(cases, crossval.SEED)):
+        assert (len(short["train"]), len(short["val"])) == (10, 3) and short["test"] == whole["test"]
+        assert set(short["train"]) < set(whole["train"]) and set(short["val"]) < set(whole["val"])
+
+
+def test_each_network_is_tested_on_what_it_has_not_seen(data, tmp_path, monkeypatch):
+    other = write_set(tmp_path / "other", count=50, height=48, width=40)
+    recipe = dataclasses.replace(TINY, epochs=1)
+    result = hospitals.measure_hospitals(data, other, tmp_path, tmp_path, [recipe])
+    expected = [("drawings alone", "forty", 40), ("drawings alone", "other", 50), ("forty", "forty", 40),
+                ("forty", "other", 50), ("other", "forty", 40), ("other", "other", 50)]  # fmt: skip
+    assert [(row["trained"], row["tested"], row["images"]) for row in result["rows"]] == expected
+    for row in result["rows"]:
+        away = row["trained"] not in ("drawings alone", row["tested"])
+        assert row["dice"]["n"] == row["below"]["n"] == row["images"] * (5 if away else 1)
+        assert (row["difference"] is None) == (row["trained"] == "drawings alone")
+    assert len(result["provenance"]["trainings"]) == 10
+    monkeypatch.setattr(crossval, "train", lambda *args, **more: pytest.fail("trained again"))
+    crossval.cross_validate(recipe, data, tmp_path, tmp_path)
+    monkeypatch.setattr(tables, "kept", lambda name: result)
+    monkeypatch.setattr(tables, "FOLDER", tmp_path)
+    assert "| other | forty, never seen, five models | 40 |" in tables.hospitals_table()
+
+
+def test_a_difference_is_that_of_the_same_xrays():
+    def rows(*values):
+        return [{"id": name, "patient": name, "dice": one, "below": 0.0} for name, one in zip("abc", values)]
+
+    drawings = [rows(0.9, 0.8, 0.7)]
+    row = hospitals.describe("x", "y", "z", [rows(0.9, 0.9, 0.9), rows(0.9, 0.9, 0.7)], drawings)
+    assert row["difference"]["mean"] == pytest.approx((0 + 0.1 + 0.1) / 3) and row["dice"]["n"] == 6
+    assert row["difference"]["low"] == pytest.approx(0) and row["difference"]["high"] == pytest.approx(0.1)
 
 
 # --- the command ---

@@ -58,7 +58,7 @@ def test_boxes_have_the_measures_they_were_drawn_with():
         **{"base step": -0.05, "outer left": 0.1, "outer right": 0.1, "middle": 0.5},
         **{f"gap {percent}": 0.15 for percent in (25, 50, 75)},
         **{f"{name} left": 1 for name in ("full", "narrowing", "apex width", "corner width")},
-        **{f"{name} right": 0 for name in ("wall", "corner drop", "dome")},
+        **{f"{name} right": 0 for name in ("wall", "corner drop", "dome", "depth")},
         **{f"contrast {side}": 100 for side in ("left", "right")},
         **{f"lungs p{percent}": 50 for percent in (5, 50, 95)},
         **{f"outside p{percent}": 150 for percent in (5, 50, 95)},
@@ -124,9 +124,10 @@ def test_a_sharp_lower_corner_reaches_below_the_inner_edge():
     sharp = lungs_like(polygon((0.1, 0.2), (0.4, 0.2), (0.4, 0.5), (0.1, 0.8)))
     assert sharp["corner drop"] == pytest.approx(0.5 * 2 / 3, abs=0.02)
     assert sharp["dome"] == pytest.approx(0.5 * 3 / 4, abs=0.02)
+    assert sharp["depth"] == pytest.approx(0.5 / 2, abs=0.02), "from the angle to half the width"
     assert sharp["corner width"] == pytest.approx(0.1, abs=0.02)
     inner = lungs_like(polygon((0.1, 0.2), (0.4, 0.2), (0.4, 0.8), (0.1, 0.5)))  # the corner on the wrong side
-    assert inner["corner drop"] == pytest.approx(-0.5 * 2 / 3, abs=0.02)
+    assert inner["corner drop"] == pytest.approx(-0.5 * 2 / 3, abs=0.02) and inner["depth"] == 0
 
 
 def test_a_notch_for_the_heart_is_seen():
@@ -239,14 +240,18 @@ def test_table_shows_every_measure_of_both_sets_and_marks_what_is_not_covered(tm
     assert table.items() <= same.items()
 
 
-def test_saved_ranges_hold_percentiles_and_no_case(tmp_path):
-    data = write_set(tmp_path / "set", count=3, height=64, width=80)
-    saved, measured = realism.measure_ranges(data, tmp_path), realism.percentiles(measure_cases(find_cases(data)))
-    assert saved["cases"] == 3 and saved["measures"].keys() == measured.keys()
-    for name, values in measured.items():
-        assert saved["measures"][name] == pytest.approx(values, rel=1e-4, nan_ok=True), "five digits"
-    assert saved["source"] == "set", "only the real set carries the library's name"
-    assert not any(case.id in (tmp_path / "real_ranges.json").read_text() for case in find_cases(data))
+def test_saved_ranges_hold_percentiles_of_each_hospital_and_no_case(tmp_path):
+    sets = [write_set(tmp_path / name, count=count, height=64, width=80) for name, count in (("one", 3), ("two", 4))]
+    saved = realism.measure_ranges(*sets, tmp_path)["hospitals"]
+    assert [(name, one["cases"], one["source"]) for name, one in saved.items()] == [
+        ("one", 3, "one"),
+        ("two", 4, "two"),
+    ]
+    for data in sets:
+        measured = realism.percentiles(measure_cases(find_cases(data)))
+        for name, values in measured.items():
+            assert saved[data.name]["measures"][name] == pytest.approx(values, rel=1e-4, nan_ok=True), "five digits"
+        assert not any(case.id in (tmp_path / "real_ranges.json").read_text() for case in find_cases(data))
 
 
 # ---------------------------------------------------------------------------------------- drawn and real
@@ -260,19 +265,31 @@ def drawn():
     return {name: np.array([row[name] for row in rows]) for name in TRAITS}
 
 
+HOSPITALS = {"MontgomerySet": 138, "OpenIST": 275}
+# Found when the second hospital was first measured: the next version of the drawing is to contain these too.
+NOT_DRAWN = {
+    *(f"{name} {side}" for name in ("base", "apex width") for side in ("left", "right")),
+    *("outside p95", "picture p95", "fine texture"),
+}
+
+
 def test_ranges_of_the_real_xrays_name_their_source():
-    about = kept("real_ranges.json")
-    assert "National Library of Medicine" in about["source"] and about["cases"] == 138
-    assert list(about["measures"]) == list(TRAITS)
-    assert all(low <= middle <= high for low, middle, high in about["measures"].values())
+    about = kept("real_ranges.json")["hospitals"]
+    assert {name: one["cases"] for name, one in about.items()} == HOSPITALS
+    for name, words in (("MontgomerySet", "National Library of Medicine"), ("OpenIST", "pi-null-mezon")):
+        assert words in about[name]["source"] and list(about[name]["measures"]) == list(TRAITS)
+        assert all(low <= middle <= high for low, middle, high in about[name]["measures"].values())
 
 
+@pytest.mark.parametrize("hospital", HOSPITALS)
 @pytest.mark.parametrize("name", TRAITS)
-def test_drawn_xrays_span_what_real_ones_show(drawn, name):
-    real = real_ranges()[name]
+def test_drawn_xrays_span_what_real_ones_show(drawn, hospital, name, request):
+    real = real_ranges()[hospital][name]
+    if hospital == "OpenIST" and name in NOT_DRAWN:
+        request.applymarker(pytest.mark.xfail(strict=True, reason="take it out of NOT_DRAWN: it is drawn now"))
     ours = np.nanpercentile(drawn[name], (1, 5, 50, 95, 99)).round(3)
     contained = mark(drawn[name], real) != "**"
-    assert contained, f"{name}: drawn {ours} (percentiles 1, 5, 50, 95, 99), real {real} (5, 50, 95)"
+    assert contained, f"{name}: drawn {ours} (percentiles 1, 5, 50, 95, 99), {hospital} {real} (5, 50, 95)"
 
 
 def test_place_and_size_vary_independently(drawn):
@@ -281,9 +298,10 @@ def test_place_and_size_vary_independently(drawn):
     assert np.abs(together - np.eye(3)).max() < 0.5
 
 
-def test_committed_ranges_are_those_of_the_real_xrays(montgomery):
-    cases = find_cases(montgomery)
-    assert len(cases) == 138
+@pytest.mark.parametrize("hospital", HOSPITALS)
+def test_committed_ranges_are_those_of_the_real_xrays(hospital, request):
+    cases = find_cases(request.getfixturevalue({"MontgomerySet": "montgomery", "OpenIST": "openist"}[hospital]))
+    assert len(cases) == HOSPITALS[hospital]
     measured = realism.percentiles(measure_cases(cases))
-    for name, committed in real_ranges().items():  # other versions of OpenCV round a little differently
+    for name, committed in real_ranges()[hospital].items():  # other versions of OpenCV round a little differently
         assert measured[name] == pytest.approx(committed, abs=0.01 if name in realism.SHARES else 1), name
