@@ -15,10 +15,10 @@ KILLS = int(os.environ.get("LUNGSEG_KILLS", 3))  # how often tests of sudden dea
 WRONG_ANSWERS = pytest.StashKey[list]()  # what `test_assignments.py` found, for the summary that `conftest.py` prints
 
 
-def run_python(*words, **environment) -> subprocess.CompletedProcess:
+def run_python(*words, cwd: Path = REPOSITORY, **environment) -> subprocess.CompletedProcess:
     """Run Python with these words in a process of its own; more variables of the environment go by name."""
     command, variables = [sys.executable, *map(str, words)], {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=variables, timeout=1200)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=variables, timeout=1200)
 
 
 def write_png(path: Path, image: np.ndarray) -> Path:

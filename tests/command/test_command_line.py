@@ -89,7 +89,7 @@ def test_mistakes_end_with_one_clear_line(words, code, said, tmp_path, tiny_set)
     assert not list(tmp_path.glob("home/runs/*")), "a run that could not begin leaves nothing"
 
 
-# --- executing notebooks -------------------------------------------------------------------------------------------
+# --- executing notebooks ---
 
 
 def notebook_of(*sources: str) -> nbformat.NotebookNode:

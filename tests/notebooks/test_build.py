@@ -101,9 +101,8 @@ def build(folder, *arguments: str) -> str:
 @pytest.mark.slow
 def test_lessons_come_from_the_library_to_the_letter(tmp_path):
     folder = tmp_path / "notebooks"
-    shutil.copytree(
-        REPOSITORY / "notebooks", folder, ignore=shutil.ignore_patterns("*.ipynb", "results", "__pycache__")
-    )
+    ignored = shutil.ignore_patterns("*.ipynb", "results", "__pycache__")
+    shutil.copytree(REPOSITORY / "notebooks", folder, ignore=ignored)
     changed = folder / "04_tfdata.py"
     lesson = "    image = tf.cast(image[..., tf.newaxis], tf.float32) / 255\n"
     text = changed.read_text(encoding="utf-8")
