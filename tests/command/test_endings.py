@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -112,10 +113,9 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_file(capsys):
     assert command.run_safely(work) == 1
     said = capsys.readouterr().err
     assert said.startswith("Error: KeyError: ") and said.count("\n") == 1
-    path = said.rstrip(".\n").split(" ")[-1]
-    with open(path, encoding="utf-8") as file:
-        assert "Traceback" in (text := file.read()) and "a mistake of ours" in text
-    os.remove(path)
+    path = Path(said.rstrip(".\n").split(" ")[-1])
+    assert "Traceback" in (text := path.read_text("utf-8")) and "a mistake of ours" in text
+    path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_what_was_foreseen_is_one_sentence(capsys, error, said):
 
 
 def test_signals_are_as_before_afterwards():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = list(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
     assert command.run_safely(lambda: None) == 0
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert list(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))) == before
 
 
 def test_a_home_that_cannot_be_used_is_named(tmp_path):

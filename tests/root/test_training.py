@@ -112,6 +112,7 @@ def killed_twice(tmp_path_factory):
 @pytest.mark.slow
 def test_it_learns_and_the_same_seed_has_the_same_losses(at_one_go, tmp_path):
     rows = train_alone(tmp_path / "again")
+    assert rows[0].keys() == {"epoch", *LOSSES}
     assert rows[-1]["loss"] < rows[0]["loss"]
     for name in LOSSES:
         np.testing.assert_allclose(column(rows, name), column(at_one_go[1], name), atol=1e-6)
