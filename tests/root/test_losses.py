@@ -14,6 +14,7 @@ from lungseg_utils.recipes import RECIPES
 PER_IMAGE = (losses.soft_dice, losses.dice_loss, losses.cross_entropy, losses.dice_bce, losses.hard_dice)
 POOLED = (losses.pooled_dice, losses.pooled_dice_loss, losses.pooled_iou)
 LOSSES = (losses.dice_loss, losses.cross_entropy, losses.dice_bce, losses.pooled_dice_loss)
+value = keras.ops.convert_to_numpy
 
 TRUE = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]], "float32")  # six pixels
 PREDICTED = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 1, 0]], "float32")  # four, three of them right
@@ -28,10 +29,6 @@ def random_batch(images: int = 3, size: int = 8, channels: int = 2) -> tuple[np.
     random = np.random.default_rng(1)
     shape = (images, size, size, channels)
     return (random.random(shape) < 0.4).astype("float32"), random.random(shape).astype("float32")
-
-
-def value(tensor) -> np.ndarray:
-    return keras.ops.convert_to_numpy(tensor)
 
 
 # Values

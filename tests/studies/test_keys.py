@@ -65,7 +65,7 @@ def stale(checkout) -> set[str]:
 @pytest.mark.slow
 def test_nothing_is_stale_after_measuring_nor_after_changes_that_do_not_count(checkout):
     assert stale(checkout) == set()
-    root, _ = checkout
+    root = checkout[0]
     for path in [*root.glob("lungseg_utils/**/*.py"), *root.glob("studies/*.py"), *root.glob("notebooks/0*.py")]:
         path.write_text("# a comment\n\n" + path.read_text(encoding="utf-8") + "\n\n# and one more\n", encoding="utf-8")
     change(root, "lungseg_utils/pipeline.py", "\ndef ", '\n"""Words."""\n\n\ndef ')
@@ -103,8 +103,7 @@ def test_another_data_set_with_the_same_ids_makes_all_stale_that_was_scored_on_i
 
 
 def test_another_shipped_model_makes_those_stale_that_start_from_it(checkout):
-    root, _ = checkout
-    (root / "lungseg_utils" / "pretrained" / "lungs.keras").write_bytes(b"another")
+    (checkout[0] / "lungseg_utils" / "pretrained" / "lungs.keras").write_bytes(b"another")
     assert stale(checkout) == FROM_WEIGHTS | {"pretrain"}, "of which it is a figure that was not measured so"
 
 
