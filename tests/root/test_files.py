@@ -15,7 +15,9 @@ from lungseg_utils.files import DatasetError, lock, read_json, remove_drafts, wr
 
 def start(code: str, *arguments) -> subprocess.Popen:
     """Run code in another process, which says "ready" when it has got so far."""
-    code = f"import sys, time\nfrom pathlib import Path\nfrom lungseg_utils.files import *\n{code}"
+    # a shell makes what it starts in the background deaf to Ctrl-C
+    heed = "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}\nfrom pathlib import Path\nfrom lungseg_utils.files import *\n{code}"
     command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
