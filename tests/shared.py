@@ -1,6 +1,8 @@
 """What several test modules need: the repository's folder, and data sets small enough to draw in a moment."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,12 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 KILLS = int(os.environ.get("LUNGSEG_KILLS", 3))  # how often tests of sudden death kill
 WRONG_ANSWERS = pytest.StashKey[list]()  # what `test_assignments.py` found, for the summary that `conftest.py` prints
+
+
+def run_python(*words, cwd: Path = REPOSITORY, **environment) -> subprocess.CompletedProcess:
+    """Run Python with these words in a process of its own; more variables of the environment go by name."""
+    command, variables = [sys.executable, *map(str, words)], {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=variables, timeout=1200)
 
 
 def write_png(path: Path, image: np.ndarray) -> Path:

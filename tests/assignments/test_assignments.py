@@ -53,9 +53,8 @@ def answer_cells(path) -> dict:
 
 
 def test_cells(path, part: str) -> list:
-    return [
-        cell for cell in cells(path) if cell.cell_type == "code" and marks(cell).get("grade") and part_of(cell) == part
-    ]
+    graded = [cell for cell in cells(path) if cell.cell_type == "code" and marks(cell).get("grade")]
+    return [cell for cell in graded if part_of(cell) == part]
 
 
 test_cells.__test__ = False  # pytest would take it for a test
@@ -152,11 +151,9 @@ def test_pair_has_not_drifted_and_was_executed(path):
     assert [marks(cell) for cell in notebook.cells] == [marks(cell) for cell in cells(path)]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert "error" not in {output.output_type for cell in code for output in cell.outputs}
-    for cell in code:
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                assert len(output.metadata["image/png"]["alt"].split()) >= 8
+    for output in (output for cell in code for output in cell.outputs):
+        assert output.output_type != "error"
+        assert "image/png" not in output.get("data", {}) or len(output.metadata["image/png"]["alt"].split()) >= 8
 
 
 @pytest.mark.parametrize("path, part", parts())

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 
 pytest.importorskip("nbgrader", reason="nbgrader is not here: pip install -e .[grading]")
+from shared import run_python
 from test_assignments import FOLDER, MASTERS, answer_cells, answers, marks, part_of, test_cells
 
 sys.path.insert(0, str(FOLDER / "grading"))
@@ -93,21 +95,20 @@ def marked(tmp_path_factory):
     target = tmp_path_factory.mktemp("teacher") / "marks.txt"
     target.write_text("secret")
     first, second = PARTS[:2]
-    stolen = f"open({str(target)!r}).read()"
     hostile = {
-        "loops": (first, "while True: pass"),
-        "exits": (first, "import os; os._exit(0)"),
-        "leaves": (first, "get_ipython().ask_exit()"),
-        "prints": (first, "print('x' * 1_000_000)"),
-        "prints-for-ever": (first, "while True: print('x' * 1000)"),
-        "writes": (first, f"open({str(target)!r}, 'w').write('all marks')"),
-        "reads": (first, stolen),
-        "calls": (first, "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"),
-        "forks": (first, "import os, time", "for _ in range(80): os.fork() or time.sleep(60)", "time.sleep(9)"),
-        "hogs": (first, "hog = [bytearray(2**28) for _ in range(100)]"),
+        "loops": "while True: pass",
+        "exits": "import os; os._exit(0)",
+        "leaves": "get_ipython().ask_exit()",
+        "prints": "print('x' * 1_000_000)",
+        "prints-for-ever": "while True: print('x' * 1000)",
+        "writes": f"open({str(target)!r}, 'w').write('all marks')",
+        "reads": f"open({str(target)!r}).read()",
+        "calls": "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)",
+        "forks": "import os, time\nfor _ in range(80): os.fork() or time.sleep(60)\ntime.sleep(9)",
+        "hogs": "hog = [bytearray(2**28) for _ in range(100)]",
     }
-    for student, (part, *lines) in hostile.items():
-        hand_in(folder, student, SOLUTION | {part: inside(part, *lines)})
+    for student, code in hostile.items():
+        hand_in(folder, student, SOLUTION | {first: inside(first, *code.split("\n"))})
     hand_in(folder, "all-right", SOLUTION)
     hand_in(folder, "untouched", {})
     changed = {marks(cell)["grade_id"]: "pass" for cell in test_cells(READING, second)}
@@ -117,12 +118,10 @@ def marked(tmp_path_factory):
     hand_in(folder, "edits-set-up", SOLUTION | {"setup-2": "raise SystemExit"})
     hand_in(folder, "adds-cells", SOLUTION, add_cells_and_comments)
     hand_in(folder, "twice", SOLUTION, lambda cells: cells.extend(copy.deepcopy(cells[-8:])))
-    (folder / "text").mkdir()
-    (folder / "text" / f"{NAME}.ipynb").write_text("my answers")
-    (folder / "word").mkdir()
-    (folder / "word" / f"{NAME}.docx").write_text("my answers")
-    (folder / "cut").mkdir()
-    (folder / "cut" / f"{NAME}.ipynb").write_text(nbformat.writes(student_copy())[:2000])
+    files = {f"text/{NAME}.ipynb": "my answers", f"word/{NAME}.docx": "my answers"}
+    for name, text in (files | {f"cut/{NAME}.ipynb": nbformat.writes(student_copy())[:2000]}).items():
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(text)
     for kind, part in itertools.product(("right", "wrong"), PARTS):
         hand_in(folder, f"{kind}-{part}", SOLUTION | {part: answers(READING, part, kind)[0][1]})
     assert len(list(folder.iterdir())) == 30
@@ -213,7 +212,7 @@ def test_feedback_has_the_messages_and_not_the_hidden_tests(marked):
     assert "HIDDEN TESTS" not in page and "default_rng" not in page.split("id=")[-1]
 
 
-def test_marks_by_hand_survive_and_must_be_numbers(tmp_path, monkeypatch):
+def test_marks_by_hand_survive_unless_the_answer_changes_and_must_be_numbers(tmp_path, monkeypatch):
     folder, results = tmp_path / "class", tmp_path / "results"
     hand_in(folder, "anna", {"written": "=1+1"})
     hand_in(folder, "ben", {"written": "Because."})
@@ -233,28 +232,16 @@ def test_marks_by_hand_survive_and_must_be_numbers(tmp_path, monkeypatch):
     assert read_rows(table)["anna"]["comment"] == "What of the outline?"
     assert "What of the outline?" in feedback(results, "anna")
     assert len(ran) == 2, "what has not changed is not run again"
+    shutil.rmtree(folder / "anna")
+    hand_in(folder, "anna", {"written": "After."})
+    grade.grade(folder, results)
+    row = read_rows(results / "marks.csv")["anna"]
+    assert row["state"] == "written answer to mark" and "mark it again" in row["remarks"]
     rows["ben"]["mark"] = "good"
     grade.write_rows(table, grade.WRITTEN, list(rows.values()))
     with pytest.raises(SystemExit, match="the mark of ben is 'good'"):
         grade.grade(folder, results)
     assert read_rows(table)["anna"]["mark"] == "7,5", "nothing is lost"
-
-
-def test_an_answer_that_changed_is_marked_again(tmp_path, monkeypatch):
-    folder, results = tmp_path / "class", tmp_path / "results"
-    hand_in(folder, "anna", {"written": "Before."})
-    monkeypatch.setattr(execute, "run", lambda cells, limits, void: {})
-    grade.grade(folder, results)
-    table = results / "written.csv"
-    rows = read_rows(table)
-    rows["anna"]["mark"] = "10"
-    grade.write_rows(table, grade.WRITTEN, list(rows.values()))
-    (folder / "anna" / f"{NAME}.ipynb").unlink()
-    (folder / "anna").rmdir()
-    hand_in(folder, "anna", {"written": "After."})
-    grade.grade(folder, results)
-    row = read_rows(results / "marks.csv")["anna"]
-    assert row["state"] == "written answer to mark" and "mark it again" in row["remarks"]
 
 
 def test_class_list_and_late_days(tmp_path):
@@ -298,13 +285,14 @@ def test_one_that_cannot_be_run_is_not_marked_and_stops_nobody(tmp_path, monkeyp
     hand_in(folder, "anna", {"written": "One."})
     hand_in(folder, "ben", {"written": "Two."})
 
+    ran = []
+
     def run(cells, limits, void):
-        if len(ran := calls) == 0:
-            ran.append(1)
+        ran.append(1)
+        if len(ran) == 1:
             raise execute.GradingError("no memory on this machine")
         return {}
 
-    calls = []
     monkeypatch.setattr(execute, "run", run)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert len(grade.grade(folder, results)) == 1
@@ -321,37 +309,35 @@ def test_without_confinement_there_is_a_loud_warning(tmp_path, monkeypatch, caps
     assert "submissions run with all your rights" in capsys.readouterr().err
 
 
+LOOK_AROUND = """
+import os, pathlib, socket, sys, lungseg_utils
+assert not any(map(os.path.exists, sys.argv[2:]))
+pathlib.Path("mine.txt").write_text("here")
+pathlib.Path(sys.argv[1], "out.txt").write_text("out")
+for place in ("/", "/usr", os.path.dirname(lungseg_utils.__file__), "/proc/sys/kernel/hostname"):
+    try:
+        open(place if os.path.isfile(place) else place + "/spoilt", "w").write("x")
+    except OSError:
+        continue
+    raise SystemExit(f"{place} can be written to")
+capabilities = [line for line in open("/proc/self/status") if line.startswith("CapEff")]
+assert int(capabilities[0].split()[1], 16) == 0, capabilities
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=2)
+except OSError as error:
+    assert "unreachable" in str(error), error
+"""
+
+
 @pytest.mark.parametrize("name", list(confine.WAYS))
 def test_what_a_confined_command_sees(name, tmp_path):
     shared, other = tmp_path / "shared", tmp_path / "other.txt"
     shared.mkdir()
     other.write_text("secret")
-    try:
-        possible = subprocess.run(confine.WAYS[name](["true"], shared), capture_output=True).returncode == 0
-    except FileNotFoundError:
-        possible = False
-    if not possible:
+    if not shutil.which(name) or subprocess.run(confine.WAYS[name](["true"], shared), capture_output=True).returncode:
         pytest.skip(f"{name} does not work on this machine")
-    code = (
-        "import os, pathlib, lungseg_utils\n"
-        f"assert not os.path.exists({str(other)!r}) and not os.path.exists({str(FOLDER / 'a1_reading.py')!r})\n"
-        "pathlib.Path('mine.txt').write_text('here')\n"
-        f"pathlib.Path({str(shared)!r}, 'out.txt').write_text('out')\n"
-        "for place in ('/', '/usr', os.path.dirname(lungseg_utils.__file__), '/proc/sys/kernel/hostname'):\n"
-        "    try:\n"
-        "        open(place if os.path.isfile(place) else place + '/spoilt', 'w').write('x')\n"
-        "    except OSError:\n"
-        "        continue\n"
-        "    raise SystemExit(f'{place} can be written to')\n"
-        "capabilities = [line for line in open('/proc/self/status') if line.startswith('CapEff')]\n"
-        "assert int(capabilities[0].split()[1], 16) == 0, capabilities\n"
-        "import socket\n"
-        "try:\n"
-        "    socket.create_connection(('192.0.2.1', 80), timeout=2)\n"
-        "except OSError as error:\n"
-        "    assert 'unreachable' in str(error), error\n"
-    )
-    ran = subprocess.run(confine.WAYS[name]([sys.executable, "-c", code], shared), capture_output=True, text=True)
+    command = [sys.executable, "-c", LOOK_AROUND, str(shared), str(other), str(FOLDER / "a1_reading.py")]
+    ran = subprocess.run(confine.WAYS[name](command, shared), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert (shared / "out.txt").read_text() == "out"
 
@@ -379,15 +365,10 @@ def test_what_students_get_is_never_paired(tmp_path):
     (tmp_path / "jupytext.toml").write_text('formats = "ipynb,py:percent"')  # an editor that pairs by default
     other = release.solution(READING)
     del other.metadata["jupytext"]
-    made = {
-        "copy.ipynb": release.student_copy(READING),
-        "solution.ipynb": release.solution(READING),
-        "other.ipynb": other,
-    }
+    made = {"copy": release.student_copy(READING), "solution": release.solution(READING), "other": other}
     for name, notebook in made.items():
-        nbformat.write(notebook, tmp_path / name)
-    command = [sys.executable, "-m", "jupytext", "--sync", *made]
-    subprocess.run(command, cwd=tmp_path, capture_output=True)
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    run_python("-m", "jupytext", "--sync", *(tmp_path / f"{name}.ipynb" for name in made))
     paired = sorted(path.name for path in tmp_path.glob("*.py"))
     assert paired == ["other.py"], "the others would be paired by default, or this shows nothing"
 

@@ -2,63 +2,57 @@
 
 import csv
 import json
-import os
 import re
-import subprocess
 import sys
 
 import nbformat
 import pytest
-from shared import write_set
+from shared import run_python, write_set
 
+from lungseg_utils import command, prediction
 from lungseg_utils.cases import find_cases
 from lungseg_utils.command import run as notebooks
+from lungseg_utils.scores import read_scores
+from lungseg_utils.unet import build_unet
+
+pytestmark = pytest.mark.slow
 
 
-def lungseg(*words, home=None, **more):
-    environment = {**os.environ, **({"LUNGSEG_HOME": str(home)} if home else {}), **more}
-    command = [sys.executable, "-m", "lungseg_utils", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+def lungseg(*words, **environment):
+    return run_python("-m", "lungseg_utils", *words, **environment)
 
 
-@pytest.mark.slow
+@pytest.fixture
+def model(tmp_path):
+    """The file of a small model that has learnt nothing."""
+    build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
 def test_help_names_every_command():
     printed = lungseg("--help").stdout
-    for command in ("draw", "fetch", "convert", "evaluate", "predict", "course"):
-        assert command in printed and lungseg(command, "--help").returncode == 0
+    for name in ("draw", "fetch", "convert", "evaluate", "predict", "course"):
+        assert name in printed and lungseg(name, "--help").returncode == 0
 
 
-@pytest.mark.slow
 def test_draw_writes_a_data_set(tmp_path):
     done = lungseg("draw", tmp_path / "drawn", "--count", 4, "--size", 64, "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert len(find_cases(tmp_path / "drawn")) == 4
 
 
-@pytest.mark.slow
-def test_evaluate_scores_every_case(tmp_path, tiny_set):
-    import lungseg_utils.quiet  # noqa: F401
-    from lungseg_utils.unet import build_unet
-
-    build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
-    done = lungseg(
-        "evaluate", tmp_path / "model.keras", tiny_set, "--csv", tmp_path / "scores.csv", home=tmp_path / "home"
-    )
+def test_evaluate_scores_every_case(tmp_path, tiny_set, model):
+    done = lungseg("evaluate", model, tiny_set, "--csv", tmp_path / "scores.csv", LUNGSEG_HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
     assert "viewer's left" in done.stdout and "dice" in done.stdout
-    with open(tmp_path / "scores.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_scores(tmp_path / "scores.csv")
     assert len(rows) == 3 * 6 and {row["id"] for row in rows} == {case.id for case in find_cases(tiny_set)}
 
 
-@pytest.mark.slow
-def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, tiny_set):
-    from lungseg_utils.unet import build_unet
-
-    build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
+def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, tiny_set, model):
     (tmp_path / "bad.png").write_text("no picture")
     results = tmp_path / "results"
-    options = ("--to", results, "--model", tmp_path / "model.keras", "--spacing", 3)
+    options = ("--to", results, "--model", model, "--spacing", 3)
     done = lungseg("predict", tmp_path / "bad.png", tiny_set / "CXR_png", *options)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "Error: 1 of 7 files could not be used" in done.stderr and "bad.png" in done.stderr.split("Error:")[1]
@@ -73,11 +67,7 @@ def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, 
     assert "\x1b" not in done.stderr and "x1bbad.png" in done.stderr
 
 
-@pytest.mark.slow
 def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_set, monkeypatch, capsys):
-    from lungseg_utils import command, prediction
-    from lungseg_utils.unet import build_unet
-
     monkeypatch.setattr(prediction, "load_pretrained", lambda: build_unet(32, base_filters=2, depth=2))
     image = next((tiny_set / "CXR_png").iterdir())
     monkeypatch.setattr(sys, "argv", ["lungseg", "predict", str(image), "--to", str(tmp_path / "out")])
@@ -87,50 +77,36 @@ def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_se
     assert command.main() == 1 and "not empty" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "words",
-    [("evaluate", "no.keras", "nowhere"), ("course", "--data", "nowhere"), ("convert", "nowhere", "new")],
+    "words, code, said",
+    [
+        ("evaluate no.keras nowhere", 1, "nowhere"),
+        ("course --data nowhere", 1, "nowhere"),
+        ("convert nowhere new", 1, "nowhere"),
+        ("evaluate README.md {set}", 1, "is not a model"),
+        ("draw {set}/none --count 0", 2, "0"),
+        ("course --recipe fast", 2, "laptop"),
+    ],
 )
-def test_mistakes_end_with_one_clear_line(words, tmp_path):
-    done = lungseg(*words, home=tmp_path)
-    assert done.returncode == 1 and "nowhere" in done.stderr and "Traceback" not in done.stderr
-    assert not list(tmp_path.glob("runs/*")), "a run that could not begin leaves nothing"
+def test_mistakes_end_with_one_clear_line(words, code, said, tmp_path, tiny_set):
+    done = lungseg(*words.format(set=tiny_set).split(), LUNGSEG_HOME=str(tmp_path / "home"))
+    assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("home/runs/*")), "a run that could not begin leaves nothing"
 
 
-@pytest.mark.slow
-def test_what_is_no_model_is_refused(tmp_path, tiny_set):
-    (tmp_path / "text.keras").write_text("no model")
-    done = lungseg("evaluate", tmp_path / "text.keras", tiny_set, home=tmp_path)
-    assert done.returncode == 1 and "is not a model" in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-def test_no_xrays_cannot_be_drawn(tmp_path):
-    assert lungseg("draw", tmp_path / "none", "--count", 0).returncode == 2
-
-
-@pytest.mark.slow
-def test_an_unknown_recipe_is_refused():
-    done = lungseg("course", "--recipe", "fast")
-    assert done.returncode == 2 and "laptop" in done.stderr
-
-
-# --- executing notebooks -------------------------------------------------------------------------------------------
+# --- executing notebooks ---
 
 
 def notebook_of(*sources: str) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
 
 
-@pytest.mark.slow
 def test_execute_saves_outputs_and_times(tmp_path):
     seconds = notebooks.execute(notebook_of("import os", "print(os.getcwd())"), tmp_path, tmp_path / "out.ipynb")
     assert 0 < seconds < 60
     assert str(tmp_path) in nbformat.read(tmp_path / "out.ipynb", 4).cells[1].outputs[0].text
 
 
-@pytest.mark.slow
 def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
     with pytest.raises(notebooks.NotebookError, match="out.ipynb.*(?s:.)*ZeroDivisionError"):
         notebooks.execute(notebook_of("print(1)", "1 / 0", "print(2)"), tmp_path, tmp_path / "out.ipynb")
@@ -138,7 +114,6 @@ def test_a_failing_notebook_says_which_and_keeps_its_outputs(tmp_path):
     assert saved.cells[0].outputs and not saved.cells[2].outputs
 
 
-@pytest.mark.slow
 def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(tmp_path):
     dies = notebook_of("import os, signal", "os.write(2, b'last words')", "os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(notebooks.NotebookError, match="kernel died.*out.log"):
@@ -146,7 +121,6 @@ def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(tmp_path):
     assert (tmp_path / "out.ipynb").exists()
 
 
-@pytest.mark.slow
 def test_a_run_of_the_course_ends_with_table_and_summary(tmp_path, monkeypatch, capsys):
     # a stand-in notebook that leaves a split and scores; the nine real ones run through nbval and with real X-rays
     source = tmp_path / "09_predict.ipynb"

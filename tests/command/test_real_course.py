@@ -1,11 +1,9 @@
 """The main job on real input: the nine notebooks, as committed, on the real X-rays."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+from shared import run_python
 
 from lungseg_utils.command.run import find_notebooks
 
@@ -17,9 +15,7 @@ LEAST_DICE = 0.955
 
 
 def test_nine_notebooks_on_real_xrays(montgomery, tmp_path):
-    environment = {**os.environ, "LUNGSEG_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "lungseg_utils", "course", "--data", str(montgomery)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = run_python("-m", "lungseg_utils", "course", "--data", montgomery, LUNGSEG_HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     [path] = tmp_path.glob("runs/2*/summary.json")

@@ -16,38 +16,19 @@ from lungseg_utils.command.run import find_notebooks
 
 SOURCES = find_notebooks()
 ADDRESS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
-TINY = """\
-# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
+HEAD = """# 1 · Tiny
 
-# %% [markdown]
-# # 1 · Tiny
-#
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](nowhere)
-#
-# **Time on two cores:** not measured yet
+[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](nowhere)
 
-# %%
-install = "git+https://nowhere"
-
-# %%
-import sys
+**Time on two cores:** not measured yet"""
+BAR = """import sys
 from tqdm import tqdm
 
 for _ in tqdm(range(2), file=sys.stdout, leave=False):
     pass
-print("done")
-
-# %%
-import ipywidgets
-
-ipywidgets.Button(description="press")
-"""
+print("done")"""
+CODE = ('install = "git+https://nowhere"', BAR, "import ipywidgets\n\nipywidgets.Button(description='press')")
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
 def definitions(code: str) -> dict[str, ast.FunctionDef | ast.ClassDef]:
@@ -101,9 +82,8 @@ def build(folder, *arguments: str) -> str:
 @pytest.mark.slow
 def test_lessons_come_from_the_library_to_the_letter(tmp_path):
     folder = tmp_path / "notebooks"
-    shutil.copytree(
-        REPOSITORY / "notebooks", folder, ignore=shutil.ignore_patterns("*.ipynb", "results", "__pycache__")
-    )
+    ignored = shutil.ignore_patterns("*.ipynb", "results", "__pycache__")
+    shutil.copytree(REPOSITORY / "notebooks", folder, ignore=ignored)
     changed = folder / "04_tfdata.py"
     lesson = "    image = tf.cast(image[..., tf.newaxis], tf.float32) / 255\n"
     text = changed.read_text(encoding="utf-8")
@@ -118,7 +98,9 @@ def test_lessons_come_from_the_library_to_the_letter(tmp_path):
 def test_a_notebook_is_executed_and_tidied(tmp_path):
     source = tmp_path / "notebooks" / "01_tiny.py"
     source.parent.mkdir()
-    source.write_text(TINY, encoding="utf-8")
+    cells = [nbformat.v4.new_markdown_cell(HEAD), *map(nbformat.v4.new_code_cell, CODE)]
+    tiny = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    jupytext.write(tiny, source, fmt="py:percent")
     assert "01_tiny: " in build(tmp_path, "notebooks", "01")
     made = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     head, install, bar, button = made.cells

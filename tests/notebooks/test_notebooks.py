@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
-from shared import REPOSITORY, drift
+from shared import REPOSITORY, drift, run_python
 
 from lungseg_utils.command.run import find_notebooks
 
@@ -105,17 +104,14 @@ def test_first_cells_prepare_colab_and_nothing_else(monkeypatch):
 
 @pytest.mark.slow
 def test_a_changed_output_fails_and_a_failure_stops_its_notebook(tmp_path):
-    for name, sources in {
-        "same": ["print(1)"],
-        "other": ["print(10)"],
-        "stops": ["print(1)", "1 / 0", "2", "3"],
-    }.items():
+    made = {"same": ["print(1)"], "other": ["print(10)"], "stops": ["print(1)", "1 / 0", "2", "3"]}
+    for name, sources in made.items():
         cells = [nbformat.v4.new_code_cell(source, execution_count=1) for source in sources]
         cells[0].outputs = [nbformat.v4.new_output("stream", text="1\n")]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
     shutil.copy(REPOSITORY / "notebooks" / "conftest.py", tmp_path)
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rA", "-p", "no:cacheprovider", "."]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    command = ["-m", "pytest", "--nbval", "--nbval-current-env", "-rA", "-p", "no:cacheprovider", "."]
+    printed = run_python(*command, cwd=tmp_path).stdout
     assert "2 failed, 2 passed, 2 skipped" in printed and "of this notebook failed" in printed
     for verdict in ("PASSED same.ipynb::Cell 0", "FAILED other.ipynb::Cell 0", "FAILED stops.ipynb::Cell 1"):
         assert verdict in printed

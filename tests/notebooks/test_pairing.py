@@ -32,16 +32,12 @@ def test_an_edited_notebook_does_not_reach_its_source(manager, tmp_path):
     assert manager.get("notebooks/01_setup.ipynb")["content"]["cells"][0]["source"].endswith("mine")
 
 
-def test_a_new_notebook_gets_no_source(manager, tmp_path):
+def test_this_would_notice_pairing_and_a_new_notebook_gets_no_source(manager, tmp_path):
     model = manager.get("notebooks/01_setup.ipynb")
-    manager.save(model, "notebooks/mine.ipynb")
-    assert not (tmp_path / "notebooks" / "mine.py").exists()
-
-
-def test_this_would_notice_pairing(manager, tmp_path):
+    manager.save(model, "notebooks/new.ipynb")
+    assert not (tmp_path / "notebooks" / "new.py").exists()
     with open(tmp_path / "pyproject.toml", "a", encoding="utf-8") as file:
         file.write('\n[tool.jupytext]\nformats = "ipynb,py:percent"\n')
-    model = manager.get("notebooks/01_setup.ipynb")
     model["content"]["cells"][0]["source"] += "\nmine"
     manager.save(model, "notebooks/01_setup.ipynb")
     assert "mine" in jupytext.read(tmp_path / "notebooks" / "01_setup.py").cells[0].source

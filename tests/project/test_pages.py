@@ -56,16 +56,16 @@ def test_every_table_has_its_place_and_every_mark_its_table():
 
 
 def test_a_table_names_the_stages_whose_figures_it_reads(monkeypatch):
-    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = yaml.safe_load(read("dvc.yaml"))["stages"]
     outs = {stage: {name for out in about["outs"] for name in out} for stage, about in stages.items()}
-    read = set()
+    opened = set()
     for module in (kept, tables):
-        monkeypatch.setattr(module, "read_json", lambda path: read.add(path) or read_json(path), raising=False)
-        monkeypatch.setattr(module, "read_scores", lambda path: read.add(path) or read_scores(path), raising=False)
+        monkeypatch.setattr(module, "read_json", lambda path: opened.add(path) or read_json(path), raising=False)
+        monkeypatch.setattr(module, "read_scores", lambda path: opened.add(path) or read_scores(path), raising=False)
     for mark, (table, named) in tables.TABLES.items():
-        read.clear()
+        opened.clear()
         table()
-        paths = {path.relative_to(REPOSITORY).as_posix() for path in read}
+        paths = {path.relative_to(REPOSITORY).as_posix() for path in opened}
         there = {stage for stage in named if any((REPOSITORY / name).exists() for name in outs[stage])}
         assert {stage for stage, made in outs.items() if made & paths} == there, mark
 
@@ -79,21 +79,12 @@ def spoiled(value):
     return value / 2 if isinstance(value, float) else value
 
 
-@pytest.mark.parametrize(
-    ("name", "mark"),
-    [
-        ("crossval-best.csv", "score"),
-        ("crossval-best.csv", "groups"),
-        ("curve-random.json", "curve"),
-        ("choices.json", "choices"),
-        ("speed.json", "speed"),
-        ("parts.json", "parts"),
-        ("cue.json", "cue"),
-        ("hospitals.json", "hospitals"),
-        ("scores.json", "versions"),
-        ("course-phantom-laptop.json", "unseen"),
-    ],
-)
+SHOWN = {"crossval-best.csv": "groups", "curve-random.json": "curve", "choices.json": "choices"}
+SHOWN |= {"speed.json": "speed", "parts.json": "parts", "course-phantom-laptop.json": "unseen", "cue.json": "cue"}
+SHOWN |= {"hospitals.json": "hospitals", "scores.json": "versions"}
+
+
+@pytest.mark.parametrize("name, mark", [("crossval-best.csv", "score"), *SHOWN.items()])
 def test_a_changed_figure_would_be_seen(name, mark, monkeypatch):
     table = tables.TABLES[mark][0]
     read, before = tables.kept, table()
@@ -126,21 +117,17 @@ def test_commands_that_a_page_names_exist(page):
 
 
 def test_the_repositorys_address_is_the_one_in_pyproject():
-    with open(REPOSITORY / "pyproject.toml", "rb") as file:
-        address = tomllib.load(file)["project"]["urls"]["Repository"]
+    address = tomllib.loads(read("pyproject.toml"))["project"]["urls"]["Repository"]
     assert f"git clone {address} " in read("README.md")
 
 
 def test_only_drawn_pictures_are_committed():
     """The hook of .pre-commit-config.yaml, for all files that are there already."""
-    import yaml
-
     hooks = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"][-1]["hooks"]
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a checkout")
     for hook in hooks:
         allowed, found = re.compile(hook["exclude"]), re.compile(hook["files"])
-        assert not [name for name in listed.stdout.split() if found.search(name) and not allowed.search(name)], hook[
-            "id"
-        ]
+        bad = [name for name in listed.stdout.split() if found.search(name) and not allowed.search(name)]
+        assert not bad, hook["id"]

@@ -12,11 +12,14 @@ from shared import REPOSITORY
 
 with open(REPOSITORY / "pyproject.toml", "rb") as file:
     PROJECT = tomllib.load(file)["project"]
-CONSTRAINTS = [
-    Requirement(line)
-    for line in (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    if not line.startswith("#")
-]
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (REPOSITORY / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+CONSTRAINTS = requirements("constraints.txt")
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 
 
@@ -36,8 +39,7 @@ def test_constraints_fit_what_pyproject_asks_for():
 
 def test_colab_has_what_the_package_needs():
     """Else installing the package would move what Colab has."""
-    lines = (REPOSITORY / "tests" / "colab-versions.txt").read_text(encoding="utf-8").splitlines()
-    colab = {one.name: one for one in (Requirement(line) for line in lines if not line.startswith("#"))}
+    colab = {one.name: one for one in requirements("tests/colab-versions.txt")}
     for one in map(Requirement, PROJECT["dependencies"]):
         if one.name in colab:
             assert one.specifier.contains(next(iter(colab[one.name].specifier)).version), one
@@ -67,9 +69,8 @@ def test_every_system_and_python_is_checked():
 
 def test_checks_are_those_of_make_quick():
     """Windows has no make, so the workflow spells them out."""
-    recipe = dict(
-        re.findall(r"^(quick|style|types):.*\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
-    )
+    makefile = (REPOSITORY / "Makefile").read_text()
+    recipe = dict(re.findall(r"^(quick|style|types):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE))
     made = re.findall(r"-m (.+)", recipe["style"] + recipe["types"] + recipe["quick"])
     runs = [step["run"] for step in workflow("checks")["jobs"]["quick"]["steps"] if "run" in step]
     assert [run.removeprefix("python -m ") for run in runs if "pip install" not in run] == made
@@ -82,12 +83,12 @@ def test_workflows_only_read_and_end(path):
     assert all(job["timeout-minutes"] <= 120 for job in content["jobs"].values())
 
 
+def test_dvc_is_in_an_extra_of_its_own():
+    assert any(line.startswith("dvc") for line in PROJECT["optional-dependencies"]["measure"])
+
+
 def test_conda_and_containers_install_the_same():
-    [pip] = [
-        one
-        for one in yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
-        if isinstance(one, dict)
-    ]
-    assert pip["pip"] == ["-c constraints.txt", "-e .[notebooks,test]"]
+    conda = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    assert {"pip": ["-c constraints.txt", "-e .[notebooks,test]"]} in conda
     container = json.loads((REPOSITORY / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
     assert container["postCreateCommand"] == "make setup"

@@ -1,11 +1,8 @@
 """The net and the losses on another backend of Keras, where TensorFlow is not installed."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from shared import run_python
 
 from lungseg_utils import losses, unet
 
@@ -40,8 +37,7 @@ print(*np.asarray(layer(predicted)).ravel()[:4])
 
 @pytest.mark.slow
 def test_the_net_and_the_losses_need_no_tensorflow():
-    environment = {**os.environ, "KERAS_BACKEND": "numpy"}
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, env=environment)
+    done = run_python("-c", WITHOUT_TENSORFLOW, KERAS_BACKEND="numpy")
     assert done.returncode == 0, done.stderr
     size, computed, normalised = done.stdout.splitlines()
     assert int(size) == unet.build_unet(32, 3, 1, base_filters=2, depth=2, momentum=0.99).count_params()

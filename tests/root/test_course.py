@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from shared import write_set
 
 from lungseg_utils import course
 from lungseg_utils.cases import DatasetError
@@ -41,15 +42,12 @@ def test_environment_wins_and_empty_means_drawn(tiny_set, monkeypatch, tmp_path)
     assert (chosen.recipe.name, chosen.data, chosen.run) == ("laptop", None, tmp_path / "here")
 
 
-def test_wrong_choices_are_refused_and_nothing_is_kept(tmp_path):
+def test_wrong_choices_are_refused_and_not_kept_and_a_damaged_one_is_named(tmp_path):
     with pytest.raises(ValueError, match="fast.*laptop, best, article"):
         course.choose(recipe="fast")
     with pytest.raises(DatasetError, match="nowhere"):
         course.choose(data=str(tmp_path / "nowhere"))
     assert not (course.home() / "course.json").exists()
-
-
-def test_a_damaged_choice_is_named():
     course.home().mkdir()
     (course.home() / "course.json").write_text("{")
     with pytest.raises(DatasetError, match="course.json is damaged: delete it"):
@@ -82,8 +80,8 @@ def test_same_named_data_sets_do_not_share_a_run_folder(monkeypatch, tmp_path):
     assert len(set(runs)) == 2 and {run.parent for run in runs} == {course.home() / "runs"}
 
 
-def test_split_is_made_once_and_then_read(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
+def test_split_is_made_once_and_then_read_and_arrays_have_the_recipes_size(monkeypatch, capsys):
+    monkeypatch.setattr(course, "draw_dataset", fake_drawing)
     chosen = course.start()
     cases = course.cases_ready(chosen)
     first = course.split_ready(chosen, cases)
@@ -91,19 +89,12 @@ def test_split_is_made_once_and_then_read(tmp_path, monkeypatch, capsys):
     assert course.split_ready(chosen, cases) == first
     assert "making" not in capsys.readouterr().out
     assert json.loads((chosen.run / "split.json").read_text()) == first
-
-
-def test_arrays_have_the_recipes_size(monkeypatch):
-    monkeypatch.setattr(course, "draw_dataset", lambda folder: fake_drawing(folder))
-    chosen = course.start()
-    arrays = course.arrays_ready(chosen, course.cases_ready(chosen))
+    arrays = course.arrays_ready(chosen, cases)
     assert arrays.images.shape == (30, 128, 128) and arrays.masks.shape == (30, 128, 128, 2)
     assert list((course.home() / "cache").glob("*.npz"))
 
 
 def fake_drawing(folder):
-    from shared import write_set
-
     return folder if folder.exists() else write_set(folder, count=30, height=64, width=64)
 
 
@@ -117,13 +108,11 @@ def test_real_xrays_are_the_chosen_the_named_or_the_fetched_ones(tiny_set, monke
     assert folder_of(course.real_cases(course.start())) == named
     course.choose(data=str(tiny_set))
     assert folder_of(course.real_cases(course.start())) == tiny_set
+    course.choose()
+    monkeypatch.setenv("LUNGSEG_MONTGOMERY", str(tmp_path / "nowhere"))
+    with pytest.raises(DatasetError, match="nowhere"):  # no reason to use drawings
+        course.real_cases(course.start())
 
 
 def folder_of(cases):
     return cases[0].image.parent.parent
-
-
-def test_a_named_set_that_is_missing_is_no_reason_to_use_drawings(monkeypatch, tmp_path):
-    monkeypatch.setenv("LUNGSEG_MONTGOMERY", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match="nowhere"):
-        course.real_cases(course.start())

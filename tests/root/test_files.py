@@ -15,7 +15,9 @@ from lungseg_utils.files import DatasetError, lock, read_json, remove_drafts, wr
 
 def start(code: str, *arguments) -> subprocess.Popen:
     """Run code in another process, which says "ready" when it has got so far."""
-    code = f"import sys, time\nfrom pathlib import Path\nfrom lungseg_utils.files import *\n{code}"
+    # a shell makes what it starts in the background deaf to Ctrl-C
+    heed = "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}\nfrom pathlib import Path\nfrom lungseg_utils.files import *\n{code}"
     command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -51,31 +53,21 @@ def test_what_the_system_refuses_is_one_sentence(tmp_path, number):
             draft.write_text("half")
             raise OSError(number, os.strerror(number))
     assert names(tmp_path) == []
-
-
-def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path):
     (tmp_path / "home").write_text("")
     with pytest.raises(DatasetError, match="home.*exists.*LUNGSEG_HOME"):
         write_text("", tmp_path / "home" / "a.txt")
-
-
-WRITER = """
-path, letter = Path(sys.argv[1]), sys.argv[2]
-print("ready")
-for _ in range(200):
-    write_text(letter * 200_000, path)
-"""
+    with lock(tmp_path / "home" / "run.json", "Training"):
+        pass  # where nothing can be written nothing is locked
 
 
 @pytest.mark.slow
 def test_two_writers_never_leave_a_broken_file(tmp_path):
-    path = tmp_path / "last.txt"
-    writers = [start(WRITER, path, letter) for letter in "ab"]
-    looks = 0
+    path, looks = tmp_path / "last.txt", 0
+    code = "for _ in range(200):\n    write_text(sys.argv[2] * 200_000, Path(sys.argv[1]))"
+    writers = [start(code, path, letter) for letter in "ab"]
     while any(writer.poll() is None for writer in writers):
         if path.exists():
-            text = path.read_text()
-            assert text in ("a" * 200_000, "b" * 200_000)
+            assert path.read_text() in ("a" * 200_000, "b" * 200_000)
             looks += 1
     assert [writer.returncode for writer in writers] == [0, 0] and looks > 100
     assert names(tmp_path) == ["last.txt"]
@@ -139,12 +131,6 @@ for _ in range(40):
     counters = [start(code, tmp_path / "number") for _ in range(3)]
     assert [counter.wait() for counter in counters] == [0, 0, 0]
     assert (tmp_path / "number").read_text() == "120" and names(tmp_path) == ["number"]
-
-
-def test_where_nothing_can_be_written_nothing_is_locked(tmp_path):
-    (tmp_path / "file").write_text("")
-    with lock(tmp_path / "file" / "run.json", "Training"):
-        pass
 
 
 def test_json_keeps_five_significant_digits_and_says_what_is_damaged(tmp_path):

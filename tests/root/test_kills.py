@@ -20,24 +20,20 @@ from lungseg_utils import training
 from lungseg_utils.cases import find_cases
 from lungseg_utils.images import load_arrays
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")]
 LONG = dataclasses.replace(TINY, epochs=40)
 BEGIN = f"""
 import sys
 sys.path[:0] = {[str(REPOSITORY), str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "root")]}
-import test_kills as t
+import test_kills
 print("begins")
+getattr(test_kills, sys.argv[1])(*sys.argv[2:])
 """
-TRAIN = BEGIN + "t.train_long(sys.argv[1])"
-SAVE = BEGIN + "t.save_often(sys.argv[1])"
 
 
-def start(code: str, *arguments: Path) -> subprocess.Popen:
-    """Run code in another process, up to its first line of output."""
-    command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
+def start(function, *arguments: Path) -> subprocess.Popen:
+    """Call a function of this module in another process, which has begun."""
+    command = [sys.executable, "-u", "-c", BEGIN, function.__name__, *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline()
     return process
@@ -62,9 +58,9 @@ def weights(folder: Path, name: str) -> list[np.ndarray]:
 
 def test_a_training_killed_again_and_again(tmp_path):
     undisturbed, folder, killed, left = tmp_path / "undisturbed", tmp_path / "run", 0, set()
-    start(TRAIN, undisturbed).communicate()
+    start(train_long, undisturbed).communicate()
     while killed < KILLS:
-        process = start(TRAIN, folder)
+        process = start(train_long, folder)
         for _ in range(random.randint(0, 8)):  # epochs, so that each moment of a training has its chance
             process.stdout.readline()
         killed += kill_within(0.2, process)
@@ -72,14 +68,14 @@ def test_a_training_killed_again_and_again(tmp_path):
         if len(training.read_log(folder / "log.csv")) == LONG.epochs:
             check_training(folder, undisturbed)
             shutil.rmtree(folder)
-    start(TRAIN, folder).communicate()
+    start(train_long, folder).communicate()
     check_training(folder, undisturbed)
     print(killed, "kills, drafts left for the next run:", left)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "undisturbed"]
 
 
 def check_training(folder: Path, undisturbed: Path) -> None:
-    start(TRAIN, folder).communicate()  # clears up; a finished run trains nothing
+    start(train_long, folder).communicate()  # clears up; a finished run trains nothing
     assert {path.name for path in folder.iterdir()} == {"best.keras", "last.keras", "log.csv", "run.json"}
     rows, expected = (training.read_log(each / "log.csv") for each in (folder, undisturbed))
     for name in ("epoch", "loss", "val_loss"):
@@ -90,17 +86,10 @@ def check_training(folder: Path, undisturbed: Path) -> None:
     print("the log is", "equal to the byte" if same[0] == same[1] else "equal up to rounding")
 
 
-FILL_CACHE = f"""
-import shutil, sys
-sys.path.insert(0, {str(REPOSITORY)!r})
-from lungseg_utils.cases import find_cases
-from lungseg_utils.images import load_arrays
-cases = find_cases(sys.argv[1])
-print("ready")
-while True:
-    load_arrays(cases, 256, sys.argv[2])
-    shutil.rmtree(sys.argv[2])
-"""
+def fill_cache(data: str, cache: str) -> None:
+    while True:
+        load_arrays(find_cases(data), 256, cache)
+        shutil.rmtree(cache)
 
 
 def test_a_cache_killed_again_and_again(tmp_path):
@@ -108,7 +97,7 @@ def test_a_cache_killed_again_and_again(tmp_path):
     expected = load_arrays(cases, 256, tmp_path / "other")
     left = []
     for _ in range(KILLS):
-        assert kill_within(0.5, start(FILL_CACHE, tmp_path / "set", cache))
+        assert kill_within(0.5, start(fill_cache, tmp_path / "set", cache))
         left += [path.suffix for path in cache.glob("*")] if cache.exists() else []
         arrays = load_arrays(cases, 256, cache)
         assert arrays.images.tobytes() == expected.images.tobytes()
@@ -128,7 +117,7 @@ def save_often(path: str) -> None:
 
 def test_two_writers_of_one_checkpoint_never_leave_a_broken_one(tmp_path):
     path, looks = tmp_path / "last.keras", 0
-    writers = [start(SAVE, path) for _ in range(2)]
+    writers = [start(save_often, path) for _ in range(2)]
     while any(writer.poll() is None for writer in writers):
         if path.exists():
             with zipfile.ZipFile(path) as file:

@@ -1,6 +1,5 @@
 """Training: repeatable, and the same with and without interruptions."""
 
-import csv
 import dataclasses
 import errno
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import REPOSITORY, ellipse
+from shared import REPOSITORY, ellipse, run_python
 
 from lungseg_utils import training
 from lungseg_utils.files import DatasetError
@@ -44,30 +43,19 @@ def column(rows: list[dict[str, float]], name: str) -> list[float]:
     return [row[name] for row in rows]
 
 
-class Die(keras.callbacks.Callback):
-    """Kill this process at the end of an epoch, without any chance to tidy up."""
+class Deadly(training.SafeCheckpoint):
+    """Kill this process, with no chance to tidy up: before the third epoch is saved, or while writing the second."""
 
-    def __init__(self, epoch: int):
-        super().__init__()
-        self.epoch = epoch
+    where = ""
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch == self.epoch:
+        if (self.where, self.path.name, epoch) == ("before last.keras", "last.keras", 2):
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class DieWhileWriting(training.SafeCheckpoint):
-    """Write half a checkpoint at the end of an epoch and kill this process."""
-
-    doomed = 1
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.doomed_now = epoch == self.doomed
         super().on_epoch_end(epoch, logs)
 
     def _save_model(self, epoch, batch, logs):
         super()._save_model(epoch, batch, logs)
-        if self.doomed_now:
+        if (self.where, epoch) == ("while writing", 1):
             whole = Path(self.filepath).read_bytes()
             Path(self.filepath).write_bytes(whole[: len(whole) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
@@ -75,26 +63,14 @@ class DieWhileWriting(training.SafeCheckpoint):
 
 def train_and_die(where: str, folder: str) -> None:
     """Train in this process until it is killed; runs in a process of its own."""
-    usual = training.make_callbacks
-
-    def doomed(*arguments):
-        callbacks = usual(*arguments)
-        if where == "before last.keras":
-            last = [type(each).__name__ for each in callbacks].index("CSVLogger") + 1
-            callbacks.insert(last, Die(epoch=2))
-        return callbacks
-
-    if where == "while writing":
-        training.SafeCheckpoint = DieWhileWriting
-    training.make_callbacks = doomed
+    training.SafeCheckpoint, Deadly.where = Deadly, where
     training.train(TINY, ellipses(), SPLIT, Path(folder))
-    raise SystemExit("still alive")
 
 
 def alone(code: str) -> subprocess.CompletedProcess:
     """Run a line with this module as `t`, in a process of its own."""
     code = f"import sys; sys.path[:0] = {[str(TESTS / 'root'), str(TESTS)]}; import test_training as t; {code}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    return run_python("-c", code)
 
 
 def kill_training(where: str, folder: Path) -> None:
@@ -134,75 +110,49 @@ def killed_twice(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_same_seed_same_losses(at_one_go, tmp_path):
+def test_it_learns_and_the_same_seed_has_the_same_losses(at_one_go, tmp_path):
     rows = train_alone(tmp_path / "again")
+    assert rows[0].keys() == {"epoch", *LOSSES}
+    assert rows[-1]["loss"] < rows[0]["loss"]
     for name in LOSSES:
         np.testing.assert_allclose(column(rows, name), column(at_one_go[1], name), atol=1e-6)
 
 
 @pytest.mark.slow
-def test_an_epoch_prints_a_line(tmp_path, capsys):
-    training.train(TINY, ellipses(), SPLIT, tmp_path)
-    printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in printed] == ["1/4", "2/4", "3/4", "4/4"]
-
-
-@pytest.mark.slow
-def test_other_seed_other_losses(at_one_go, tmp_path):
+def test_other_seed_other_losses_and_an_epoch_prints_a_line(at_one_go, tmp_path, capsys):
     rows = training.train(TINY, ellipses(), SPLIT, tmp_path, epochs=1, seed=43)
     assert column(rows, "epoch") == [0]
     assert abs(rows[0]["loss"] - at_one_go[1][0]["loss"]) > 1e-4
     assert training.train(TINY, ellipses(), SPLIT, tmp_path, epochs=1, seed=43) == rows  # nothing is left to do
-
-
-def test_it_learns(at_one_go):
-    losses = column(at_one_go[1], "loss")
-    assert losses[-1] < losses[0]
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["1/1"]
 
 
 @pytest.mark.slow
 def test_killed_training_ends_where_an_undisturbed_one_does(at_one_go, killed_twice):
+    assert {path.name for path in killed_twice[0].iterdir()} == {"best.keras", "last.keras", "log.csv", "run.json"}
+    assert len((killed_twice[0] / "log.csv").read_text().splitlines()) == 1 + 4
+    assert column(killed_twice[1], "epoch") == [0, 1, 2, 3]
     for name in LOSSES:
         # one pixel of 1,024 that falls on the other side of 0.5 moves a hard Dice more than a loss
         tolerance = 2e-3 if "hard" in name else 1e-4
         np.testing.assert_allclose(column(killed_twice[1], name), column(at_one_go[1], name), atol=tolerance)
     models = [keras.models.load_model(folder / "last.keras") for folder, _ in (at_one_go, killed_twice)]
-    for one, other in zip(models[0].get_weights(), models[1].get_weights()):
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
-
-
-@pytest.mark.slow
-def test_killed_training_has_a_continuous_log(killed_twice):
-    assert column(killed_twice[1], "epoch") == [0, 1, 2, 3]
-    with open(killed_twice[0] / "log.csv", newline="") as file:
-        assert len(list(csv.reader(file))) == 1 + 4
-
-
-@pytest.mark.slow
-def test_learning_rate_goes_on(at_one_go, killed_twice):
-    for folder, _ in (at_one_go, killed_twice):
-        optimizer = keras.models.load_model(folder / "last.keras").optimizer
+    planned = training.make_optimizer(TINY, STEPS)
+    planned.iterations.assign(TINY.epochs * STEPS)
+    for optimizer in (model.optimizer for model in models):
         assert int(optimizer.iterations) == TINY.epochs * STEPS
-        planned = training.make_optimizer(TINY, STEPS)
-        planned.iterations.assign(TINY.epochs * STEPS)
         assert float(optimizer.learning_rate) == pytest.approx(float(planned.learning_rate), abs=1e-9)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["at_one_go", "killed_twice"])
-def test_best_is_the_epoch_with_the_lowest_validation_loss(run, request):
-    folder, rows = request.getfixturevalue(run)
-    best = keras.models.load_model(folder / "best.keras")
+def test_best_is_the_epoch_with_the_lowest_validation_loss(at_one_go, killed_twice):
     validation = ellipses().part(SPLIT["val"])
     checks = make_dataset(validation.images, validation.masks, TINY)
-    measured = best.evaluate(checks, verbose=0, return_dict=True)["loss"]
-    assert measured == pytest.approx(min(column(rows, "val_loss")), abs=1e-4)
-
-
-@pytest.mark.slow
-def test_nothing_is_left_lying_about(killed_twice):
-    names = {path.name for path in killed_twice[0].iterdir()}
-    assert names == {"best.keras", "last.keras", "log.csv", "run.json"}
+    for folder, rows in (at_one_go, killed_twice):
+        measured = keras.models.load_model(folder / "best.keras").evaluate(checks, verbose=0, return_dict=True)
+        assert measured["loss"] == pytest.approx(min(column(rows, "val_loss")), abs=1e-4)
 
 
 def test_finished_training_is_not_trained_again(at_one_go, monkeypatch):
@@ -266,6 +216,14 @@ def test_a_loss_that_is_no_number_stops_and_nothing_of_it_is_kept(tmp_path):
     assert not training.is_finished(wild, training.read_log(tmp_path / "log.csv"))
 
 
+@pytest.fixture(scope="module")
+def at_three_epochs(tmp_path_factory) -> Path:
+    """Folder of a training that stopped after three of four epochs."""
+    folder = tmp_path_factory.mktemp("run") / "three"
+    training.train(TINY, ellipses(), SPLIT, folder, epochs=3)
+    return folder
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -302,33 +260,23 @@ def test_a_lost_file_is_named_with_the_way_out(at_one_go, at_three_epochs, tmp_p
     assert not list(run.glob(".*")), "and nothing is left behind"
 
 
-@pytest.fixture(scope="module")
-def at_three_epochs(tmp_path_factory) -> Path:
-    """Folder of a training that stopped after three of four epochs."""
-    folder = tmp_path_factory.mktemp("run") / "three"
-    training.train(TINY, ellipses(), SPLIT, folder, epochs=3)
-    return folder
-
-
-@pytest.mark.slow
-def test_a_log_that_a_spreadsheet_saved_with_commas_is_read(at_one_go, tmp_path):
-    text = (at_one_go[0] / "log.csv").read_text().replace("\n", "\r\n")
-    (tmp_path / "log.csv").write_text("\ufeff" + text, encoding="utf-8", newline="")
-    assert training.read_log(tmp_path / "log.csv") == at_one_go[1]
-
-
 # --- the log ---
 
 LOG = "epoch,loss,val_loss\r\n0,0.9,0.8\r\n1,0.7,0.75\r\n2,0.6,0.7\r\n"
+ROWS = [{"epoch": epoch, "loss": a, "val_loss": b} for epoch, a, b in ((0, 0.9, 0.8), (1, 0.7, 0.75), (2, 0.6, 0.7))]
 
 
 @pytest.mark.parametrize("rest", ["", "3", "3,0.5", "3,0.5,", "3,0.5,0.6"])
-def test_last_line_without_an_end_is_left_out(tmp_path, rest):
+def test_the_log_is_cut_to_its_whole_lines_and_to_the_saved_epochs(tmp_path, rest):
     path = tmp_path / "log.csv"
-    path.write_text(LOG + rest, newline="")
-    assert column(training.read_log(path), "epoch") == [0, 1, 2]
-    assert training.keep_log(path, 3) == training.read_log(path)
-    assert len(path.read_text().splitlines()) == 4
+    path.write_text("\ufeff" + LOG, newline="", encoding="utf-8")
+    assert training.read_log(path) == ROWS, "as a spreadsheet saves it"
+    for epochs in (3, 2):
+        path.write_text(LOG + rest, newline="")
+        assert training.read_log(path) == ROWS
+        assert training.keep_log(path, epochs) == training.read_log(path) == ROWS[:epochs]
+        assert path.read_text().splitlines() == LOG.splitlines()[: 1 + epochs]
+    assert [each.name for each in tmp_path.iterdir()] == ["log.csv"]
 
 
 @pytest.mark.parametrize("text", ["", "epoch,lo", "epoch,loss,val_loss\n"])
@@ -338,15 +286,6 @@ def test_log_without_rows(tmp_path, text):
     path.write_text(text)
     assert training.read_log(path) == []
     assert training.keep_log(path, 0) == [] and path.read_text() == ""
-
-
-def test_log_is_cut_to_the_saved_epochs(tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text(LOG, newline="")
-    kept = training.keep_log(path, 2)
-    assert kept == [{"epoch": 0, "loss": 0.9, "val_loss": 0.8}, {"epoch": 1, "loss": 0.7, "val_loss": 0.75}]
-    assert path.read_text().splitlines() == LOG.splitlines()[:3]
-    assert [each.name for each in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_when_a_training_is_finished():
@@ -377,11 +316,8 @@ STALLING = [1 / (2 + epoch) for epoch in range(4)] + [0.21] * 6 + [0.19] + [0.2]
 def watch(model, losses: list[float], past: list[dict[str, float]], folder: Path) -> list[float]:
     """Hand losses to the callbacks of a recipe, as Keras would; return the learning rate of each epoch."""
     recipe = dataclasses.replace(ARTICLE, patience=12)
-    callbacks = [
-        each
-        for each in training.make_callbacks(recipe, folder, past)
-        if type(each).__name__ in ("ReduceLROnPlateau", "EarlyStopping", "ReplayLog")
-    ]
+    watching = ("ReduceLROnPlateau", "EarlyStopping", "ReplayLog")
+    callbacks = [each for each in training.make_callbacks(recipe, folder, past) if type(each).__name__ in watching]
     for each in callbacks:
         each.set_model(model)
     for each in callbacks:
@@ -406,33 +342,30 @@ def test_plateau_and_early_stop_do_not_notice_an_interruption(dot, tmp_path):
         dot.optimizer.learning_rate = ARTICLE.learning_rate
         watch(dot, STALLING[:cut], [], tmp_path)  # leaves in the optimizer what last.keras holds
         rates_at_the_end.append(float(dot.optimizer.learning_rate))
-        past = [
-            {"epoch": epoch, "val_loss": STALLING[epoch], "learning_rate": undisturbed[epoch]} for epoch in range(cut)
-        ]
+        log = enumerate(zip(STALLING[:cut], undisturbed))
+        past = [{"epoch": epoch, "val_loss": loss, "learning_rate": rate} for epoch, (loss, rate) in log]
         assert undisturbed[:cut] + watch(dot, STALLING, past, tmp_path) == undisturbed, f"after {cut} epochs"
     assert len(set(rates_at_the_end)) == 3
 
 
 def test_callbacks_of_the_recipes(tmp_path):
-    def names(recipe):
-        return [type(each).__name__ for each in training.make_callbacks(recipe, tmp_path, [])]
-
-    assert "EarlyStopping" in names(LAPTOP) and "ReduceLROnPlateau" not in names(LAPTOP)
-    assert "ReduceLROnPlateau" in names(ARTICLE) and "EarlyStopping" not in names(ARTICLE)
-    assert names(LAPTOP)[-4:] == ["SafeCheckpoint", "CSVLogger", "SafeCheckpoint", "PrintEpoch"]
-
-
-def best_checkpoint(model, path: Path, best: float | None = None) -> training.SafeCheckpoint:
-    checkpoint = training.SafeCheckpoint(path, save_best_only=True, initial_value_threshold=best)
-    checkpoint.set_model(model)
-    checkpoint.on_train_begin()
-    return checkpoint
+    callbacks = [training.make_callbacks(recipe, tmp_path, []) for recipe in (LAPTOP, ARTICLE)]
+    ours, theirs = ([type(each).__name__ for each in some] for some in callbacks)
+    assert ours[-4:] == theirs[-4:] == ["SafeCheckpoint", "CSVLogger", "SafeCheckpoint", "PrintEpoch"]
+    assert "EarlyStopping" in ours and "ReduceLROnPlateau" not in ours and "EarlyStopping" not in theirs
+    [plateau] = [each for each in callbacks[1] if isinstance(each, keras.callbacks.ReduceLROnPlateau)]
+    assert (plateau.monitor, plateau.factor, plateau.patience, plateau.min_lr) == ("val_loss", 0.1, 5, 1e-7)
+    assert [each.monitor for each in callbacks[1] if getattr(each, "save_best_only", False)] == ["val_loss"]
 
 
-def test_checkpoint_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
+def test_a_checkpoint_is_of_the_best_alone_and_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
     path = tmp_path / "best.keras"
-    checkpoint = best_checkpoint(dot, path)
-    checkpoint.on_epoch_end(0, {"val_loss": 0.5})
+    checkpoint = training.SafeCheckpoint(path, save_best_only=True, initial_value_threshold=0.5)
+    checkpoint.set_model(dot)
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_end(0, {"val_loss": 0.6})
+    assert not path.exists()
+    checkpoint.on_epoch_end(1, {"val_loss": 0.4})
 
     def disk_full(filepath, **_):
         Path(filepath).write_bytes(b"half")
@@ -440,15 +373,6 @@ def test_checkpoint_stays_whole_when_writing_fails(dot, tmp_path, monkeypatch):
 
     monkeypatch.setattr(dot, "save", disk_full)
     with pytest.raises(DatasetError, match="best.keras: No space left on device. Make room"):
-        checkpoint.on_epoch_end(1, {"val_loss": 0.4})
+        checkpoint.on_epoch_end(2, {"val_loss": 0.3})
     keras.models.load_model(path)
     assert [each.name for each in tmp_path.iterdir()] == ["best.keras"]
-
-
-def test_best_checkpoint_only_for_the_best(dot, tmp_path):
-    path = tmp_path / "best.keras"
-    checkpoint = best_checkpoint(dot, path, best=0.5)
-    checkpoint.on_epoch_end(0, {"val_loss": 0.6})
-    assert not path.exists()
-    checkpoint.on_epoch_end(1, {"val_loss": 0.4})
-    assert path.exists()

@@ -4,12 +4,10 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import sys
-import tomllib
 
 import pytest
 import yaml
-from shared import REPOSITORY, write_set
+from shared import REPOSITORY, run_python, write_set
 
 from lungseg_utils.cases import find_cases
 from lungseg_utils.recipes import LAPTOP
@@ -20,6 +18,7 @@ TRAINED = ALL - {"ranges", "cue"}
 DRAWN = {"pretrain", "parts", "course"}
 FROM_WEIGHTS = {"crossval-best", "curve-drawings", "course", "cue", "hospitals"}
 BOTH = {"pretrain", "parts", "ranges", "hospitals", "course"}  # hospitals
+BEST = {"crossval-best", "hospitals", "speed", "course"}
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=0, epochs=1)
 
 
@@ -38,22 +37,20 @@ def checkout(tmp_path):
 
 def measure(root, data) -> None:
     """Write the lock that DVC writes when it has run every stage."""
+
+    def hashed(paths) -> list[dict]:
+        return [{"path": path, "hash": "md5", "md5": keys.file_hash(root / path, "md5")} for path in paths]
+
     keys.write_keys(data, root)
-    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
     lock = {"schema": "2.0", "stages": {}}
-    for name, stage in stages.items():
-        params = {keys.FILE: {name: keys.stage_key(name, data, root)}}
+    for name, stage in yaml.safe_load((root / "dvc.yaml").read_text())["stages"].items():
         outs = [next(iter(out)) for out in stage["outs"]]
         for path in outs:
             if not (root / path).exists():  # not measured in this checkout yet
                 (root / path).write_text("{}")
-        files = {"deps": stage.get("deps", []), "outs": outs}
-        hashed = {
-            part: [{"path": path, "hash": "md5", "md5": keys.file_hash(root / path, "md5")} for path in paths]
-            for part, paths in files.items()
-            if paths
-        }
-        lock["stages"][name] = {"cmd": stage["cmd"], "params": params, **hashed}
+        made = {"cmd": stage["cmd"], "params": {keys.FILE: {name: keys.stage_key(name, data, root)}}}
+        made["deps"], made["outs"] = hashed(stage.get("deps", [])), hashed(outs)
+        lock["stages"][name] = {part: value for part, value in made.items() if value}
     (root / "dvc.lock").write_text(yaml.safe_dump(lock))
 
 
@@ -72,7 +69,7 @@ def stale(checkout) -> set[str]:
 @pytest.mark.slow
 def test_nothing_is_stale_after_measuring_nor_after_changes_that_do_not_count(checkout):
     assert stale(checkout) == set()
-    root, _ = checkout
+    root = checkout[0]
     for path in [*root.glob("lungseg_utils/**/*.py"), *root.glob("studies/*.py"), *root.glob("notebooks/0*.py")]:
         path.write_text("# a comment\n\n" + path.read_text(encoding="utf-8") + "\n\n# and one more\n", encoding="utf-8")
     change(root, "lungseg_utils/pipeline.py", "\ndef ", '\n"""Words."""\n\n\ndef ')
@@ -83,10 +80,20 @@ def test_nothing_is_stale_after_measuring_nor_after_changes_that_do_not_count(ch
     assert stale(checkout) == set()
 
 
-def test_a_changed_augmentation_makes_all_trainings_stale(checkout):
-    change(checkout[0], "lungseg_utils/pipeline.py", "MAX_SHIFT = ", "MAX_SHIFT = 2 * ")
-    assert stale(checkout) == TRAINED - {"article"}, "the article does not augment, and has batches of its own"
-    assert keys.stale(*reversed(checkout))["choices"] == ["code of lungseg_utils.pipeline"]
+@pytest.mark.parametrize(
+    "path, old, new, expected, why",
+    [
+        # the article does not augment, and has batches of its own
+        ("pipeline.py", "MAX_SHIFT = ", "MAX_SHIFT = 2 * ", TRAINED - {"article"}, "code of lungseg_utils.pipeline"),
+        ("recipes.py", '"best", base_filters=12', '"best", base_filters=13', BEST, "lungseg_utils.recipes"),
+        ("drawing/ranges.py", "PHANTOM_VERSION = ", "PHANTOM_VERSION = 1", DRAWN, "the drawing"),
+        ("kept/choices.json", '"work": 1.0', '"work": 0.5', {"choices"}, "kept/choices.json"),
+    ],
+)
+def test_a_change_makes_the_right_stages_stale_and_no_others(checkout, path, old, new, expected, why):
+    change(checkout[0], f"lungseg_utils/{path}", old, new)
+    assert stale(checkout) == expected
+    assert all(why in " ".join(changes) for changes in keys.stale(*reversed(checkout)).values())
 
 
 @pytest.mark.slow
@@ -103,28 +110,8 @@ def test_another_data_set_with_the_same_ids_makes_all_stale_that_was_scored_on_i
 
 
 def test_another_shipped_model_makes_those_stale_that_start_from_it(checkout):
-    root, _ = checkout
-    (root / "lungseg_utils" / "pretrained" / "lungs.keras").write_bytes(b"another")
+    (checkout[0] / "lungseg_utils" / "pretrained" / "lungs.keras").write_bytes(b"another")
     assert stale(checkout) == FROM_WEIGHTS | {"pretrain"}, "of which it is a figure that was not measured so"
-
-
-@pytest.mark.slow
-def test_a_raised_version_of_the_drawing_makes_those_stale_that_draw(checkout):
-    change(checkout[0], "lungseg_utils/drawing/ranges.py", "PHANTOM_VERSION = ", "PHANTOM_VERSION = 1 + ")
-    change(checkout[0], "lungseg_utils/drawing/ranges.py", "= 1 + 2", "= 3")
-    assert stale(checkout) == DRAWN
-    assert "the drawing" in keys.stale(*reversed(checkout))["parts"]
-
-
-@pytest.mark.slow
-def test_another_recipe_makes_its_own_stages_stale(checkout):
-    change(checkout[0], "lungseg_utils/recipes.py", 'name="best", base_filters=12', 'name="best", base_filters=13')
-    assert stale(checkout) == {"crossval-best", "hospitals", "speed", "course"}
-
-
-def test_a_figure_that_was_edited_by_hand_is_stale(checkout):
-    change(checkout[0], "lungseg_utils/kept/choices.json", '"work": 1.0', '"work": 0.5')
-    assert stale(checkout) == {"choices"}
 
 
 @pytest.mark.slow
@@ -243,11 +230,6 @@ def test_figures_carry_the_key_that_is_locked():
 
 @pytest.mark.slow
 def test_the_door_lists_what_is_stale():
-    done = subprocess.run([sys.executable, "-m", "studies", "stale"], cwd=REPOSITORY, capture_output=True, text=True)
+    done = run_python("-m", "studies", "stale")
     assert done.returncode == 0 and f"of {len(ALL)} stages" in done.stdout
     assert "not listed" not in done.stdout
-
-
-def test_dvc_is_in_an_extra_of_its_own():
-    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert any(line.startswith("dvc") for line in extras["optional-dependencies"]["measure"])

@@ -38,8 +38,6 @@ EXTENT = speed.Extent(
     cores=(),
 )
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -58,7 +56,7 @@ def result(home):
         return speed.measure_speed(home, home / "measured", EXTENT)
 
 
-# --- one pipeline -------------------------------------------------------------------------------------------------
+# --- one pipeline ---
 
 
 def test_the_figures_of_a_pipeline_agree_with_each_other(result):
@@ -93,19 +91,16 @@ def test_slow_steps_are_not_repeated(monkeypatch):
     assert speed.time_steps(None, None, seconds=1, repeats=3) == [0.5]
 
 
-# --- the article's pipeline as it is written ----------------------------------------------------------------------
+# --- the article's pipeline as it is written ---
 
 
 def test_the_articles_net_has_keras_normalisation_and_the_same_weights():
-    kinds = {}
-    for plain in (False, True):
-        model = speed.build(ARTICLE, keras_normalization=plain)
-        assert model.count_params() == 31_055_297
-        kinds[plain] = [type(layer) for layer in model.layers]
-    assert kinds[False].count(BatchNormalization) == kinds[True].count(keras.layers.BatchNormalization) == 18
-    assert BatchNormalization not in kinds[True]
-    assert model.layers[2].momentum == ARTICLE.batch_norm_momentum
-    keras.backend.clear_session()
+    small = dataclasses.replace(ARTICLE, image_size=32, base_filters=2)
+    ours, plain = (speed.build(small, keras_normalization=plain) for plain in (False, True))
+    assert [one.shape for one in ours.weights] == [one.shape for one in plain.weights]
+    kinds = [[type(layer) for layer in model.layers] for model in (ours, plain)]
+    assert kinds[0].count(BatchNormalization) == kinds[1].count(keras.layers.BatchNormalization) == 18
+    assert BatchNormalization not in kinds[1] and plain.layers[2].momentum == ARTICLE.batch_norm_momentum
 
 
 def test_the_articles_pipeline_reads_what_ours_reads(home):
@@ -121,14 +116,13 @@ def test_the_articles_pipeline_reads_what_ours_reads(home):
     np.testing.assert_allclose(areas, our_areas, rtol=0.1)
 
 
-# --- all of it ----------------------------------------------------------------------------------------------------
+# --- all of it ---
 
 
 def test_shares_and_times_follow_from_the_rates(result):
     names = [pipeline.name for pipeline in EXTENT.pipelines]
     assert list(result["pipelines"]) == names
-    article = max(result["pipelines"][name]["images_per_second"] for name in names[1:])
-    assert max(result["pipelines"][name]["times"] for name in names[1:]) == 1, "the faster of the article's two"
+    article = max(result["pipelines"][name]["images_per_second"] for name in names[1:])  # the faster of its two
     for one in result["pipelines"].values():
         assert 0 <= one["share"] < 1.5
         assert one["share"] == pytest.approx(one["gflops"] / max(result["peak"]["float32"]), abs=1e-4)
@@ -137,14 +131,9 @@ def test_shares_and_times_follow_from_the_rates(result):
     assert result["peak"]["better"] in speed.PRECISIONS
 
 
-def test_growth_is_measured(result):
-    assert [row["px"] for row in result["growth"]["size"]] == [16]
-    assert [row["images"] for row in result["growth"]["count"]] == [4]
-    assert all(row["ms"] > 0 for row in result["growth"]["size"])
-    assert all(row["seconds"] > 0 for row in result["growth"]["count"])
-
-
-def test_the_file_holds_all_of_it(result, home):
+def test_growth_is_measured_and_the_file_holds_all_of_it(result, home):
+    [size], [count] = result["growth"]["size"], result["growth"]["count"]
+    assert size["px"] == 16 and size["ms"] > 0 and count["images"] == 4 and count["seconds"] > 0
     assert read_json(home / "measured" / "speed.json") == result
     assert result["processor"]["name"] and result["provenance"]["stage"] == "speed"
 
@@ -165,7 +154,7 @@ def test_the_full_plan_names_its_recipes():
             assert speed.FULL.drawn % pipeline.recipe.batch_size == 0
 
 
-# --- what was measured --------------------------------------------------------------------------------------------
+# --- what was measured ---
 
 
 def test_the_kept_figures_agree_with_each_other_and_ours_is_far_faster():

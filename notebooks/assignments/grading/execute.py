@@ -4,6 +4,7 @@ Parts stand on their own. A part whose code does not end, ends the kernel, needs
 no marks: its tests carry an error that says why. A new kernel then goes on with the next part.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -30,23 +31,14 @@ OUTPUTS = {"stream", "display_data", "execute_result", "error"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use.
+    """What a submission may use."""
 
-    Attributes:
-        part_seconds: for all cells of a part together.
-        total_seconds: for the whole submission.
-        megabytes: memory of the kernel and what it starts.
-        processes: how many processes the kernel may start.
-        characters: of text that a cell may print.
-        bytes: of everything that a cell may put out, pictures included.
-    """
-
-    part_seconds: float = 60
-    total_seconds: float = 300
-    megabytes: int = 4096
-    processes: int = 50
-    characters: int = 100_000
-    bytes: int = 10_000_000
+    part_seconds: float = 60  # all cells of a part together
+    total_seconds: float = 300  # the whole submission
+    megabytes: int = 4096  # memory of the kernel and what it starts
+    processes: int = 50  # that the kernel may start
+    characters: int = 100_000  # of text that a cell may print
+    bytes: int = 10_000_000  # of everything that a cell may put out, pictures included
 
 
 LIMITS = Limits()
@@ -101,10 +93,8 @@ class Kernel:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
         for process in started:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):  # most end with the kernel, as they should
                 process.kill()
-            except psutil.NoSuchProcess:
-                pass  # it ended with the kernel, as it should
         self.folder.cleanup()
 
     def processes(self) -> list[psutil.Process]:
@@ -128,10 +118,8 @@ class Kernel:
             raise StoppedError(f"The code of this part was stopped: it started more than {limits.processes} processes.")
         used = 0
         for process in processes:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
                 used += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue  # it has just ended
         if used > limits.megabytes << 20:
             raise StoppedError(f"The code of this part was stopped: it used more than {limits.megabytes} MB of memory.")
         if not self.manager.is_alive():
@@ -141,18 +129,7 @@ class Kernel:
             )
 
     def execute(self, source: str, seconds: float) -> list[NotebookNode]:
-        """Run a cell.
-
-        Args:
-            source: its code.
-            seconds: after so many it is stopped.
-
-        Returns:
-            Its outputs.
-
-        Raises:
-            StoppedError: it was stopped, or it stopped the kernel.
-        """
+        """Run a cell and return its outputs; a StoppedError tells that it was stopped, or stopped its kernel."""
         ends = time.monotonic() + seconds
         request = self.client.execute(source, allow_stdin=False, stop_on_error=False)
         outputs, characters, size, checked = [], 0, 0, 0.0

@@ -70,9 +70,7 @@ def execute_submission(one: Submission, master: NotebookNode, released: Notebook
 
     Returns:
         The executed notebook. What cannot be read is marked as an untouched student copy, of which nothing is run.
-
-    Raises:
-        GradingError: this machine cannot run the assignment.
+        A GradingError tells that this machine cannot run the assignment.
     """
     try:
         if one.path is None:
@@ -145,9 +143,8 @@ def save_written_mark(book: Gradebook, grade, row: dict[str, str], path: Path) -
     except ValueError:
         mark = -1.0
     if not 0 <= mark <= most:
-        raise SystemExit(
-            f"{path}: the mark of {row['student']} is {row['mark']!r}. It must be a number, 0 to {most:g}."
-        )
+        what = f"the mark of {row['student']} is {row['mark']!r}"
+        raise SystemExit(f"{path}: {what}. It must be a number, 0 to {most:g}.")
     grade.manual_score, grade.needs_manual_grade = mark, False
     comment = book.find_comment(grade.name, grade.notebook.name, grade.notebook.assignment.name, grade.student.id)
     comment.manual_comment = row["comment"]
@@ -288,9 +285,8 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("submissions", type=Path, help="folder with a folder or a notebook per student")
-    parser.add_argument(
-        "--due", help="the deadline, for example '2026-11-30 23:59+01:00': fills the column `days late`"
-    )
+    due_help = "the deadline, for example '2026-11-30 23:59+01:00': fills the column `days late`"
+    parser.add_argument("--due", help=due_help)
     options = parser.parse_args()
     try:
         due = datetime.fromisoformat(options.due).astimezone() if options.due else None

@@ -22,6 +22,7 @@ from traitlets.config import Config
 FOLDER = Path(__file__).resolve().parents[1]
 STUDENT = FOLDER / "student"
 SOLUTIONS = FOLDER.parents[1] / "data" / "assignments" / "solutions"
+SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 # An editor that pairs notebooks with .py files by default must leave these alone: an old .py would put answers back.
 NOT_PAIRED = {"formats": "ipynb"}
 
@@ -55,21 +56,16 @@ def nbgrader_course(folder: Path) -> NbGraderAPI:
     config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     config.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
     # Submissions arrive executed (see execute.py), so nbgrader neither runs them nor takes away what they put out.
-    config.Autograde.sanitize_preprocessors = [
-        "nbgrader.preprocessors.DeduplicateIds",
-        "nbgrader.preprocessors.OverwriteCells",
-        "nbgrader.preprocessors.CheckCellMetadata",
-    ]
-    config.Autograde.autograde_preprocessors = [
-        "nbgrader.preprocessors.LimitOutput",
-        "nbgrader.preprocessors.SaveAutoGrades",
-    ]
+    ours = "nbgrader.preprocessors"
+    clean = ("DeduplicateIds", "OverwriteCells", "CheckCellMetadata")
+    config.Autograde.sanitize_preprocessors = [f"{ours}.{name}" for name in clean]
+    config.Autograde.autograde_preprocessors = [f"{ours}.LimitOutput", f"{ours}.SaveAutoGrades"]
     config.LimitOutput.max_lines = 200
     # A feedback page shows the message of a hidden test that failed, not the test, and runs no script of a student's.
     config.GenerateFeedback.preprocessors = [
-        "nbgrader.preprocessors.ClearHiddenTests",
+        f"{ours}.ClearHiddenTests",
         "nbconvert.preprocessors.sanitize.SanitizeHTML",
-        "nbgrader.preprocessors.GetGrades",
+        f"{ours}.GetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     config.SanitizeHTML.enabled = True
@@ -115,10 +111,8 @@ def solution(master: Path) -> NotebookNode:
     """The notebook that is published after the deadline: the master as executed, without hidden tests and marks."""
     notebook, _ = ClearHiddenTests().preprocess(read_master(master), {})
     for cell in notebook.cells:
-        lines = cell.source.split("\n")
-        cell.source = "\n".join(
-            line for line in lines if line.strip() not in ("### BEGIN SOLUTION", "### END SOLUTION")
-        )
+        kept = [line for line in cell.source.split("\n") if line.strip() not in SOLUTION_MARKS]
+        cell.source = "\n".join(kept)
         cell.metadata.pop("nbgrader", None)
     notebook.metadata["jupytext"] = dict(NOT_PAIRED)
     return notebook

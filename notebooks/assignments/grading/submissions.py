@@ -31,19 +31,12 @@ class SubmissionError(ValueError):
 
 @dataclass
 class Submission:
-    """What one student has handed in for one assignment.
+    """What one student has handed in for one assignment."""
 
-    Attributes:
-        student: name of the student's folder, or of the file without the assignment's name.
-        path: the notebook; `None` when there is none.
-        details: the student's row of the class list.
-        remarks: what teacher and student have to know about it.
-    """
-
-    student: str
-    path: Path | None = None
-    details: dict[str, str] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
+    student: str  # name of the student's folder, or of the file without the assignment's name
+    path: Path | None = None  # of the notebook
+    details: dict[str, str] = field(default_factory=dict)  # the student's row of the class list
+    remarks: list[str] = field(default_factory=list)  # what teacher and student have to know about it
 
 
 def read_class_list(folder: Path) -> dict[str, dict[str, str]]:
@@ -60,8 +53,7 @@ def read_class_list(folder: Path) -> dict[str, dict[str, str]]:
     if not rows or "student" not in rows[0]:
         raise SystemExit(f"{path}: the first line must name the columns, `student` among them.")
     names = [row["student"] for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SystemExit(f"{path}: {', '.join(twice)} stands there more than once.")
     return {row["student"]: row for row in rows}
 
@@ -71,14 +63,8 @@ def find_submissions(folder: Path, assignment: str) -> list[Submission]:
 
     A student is a folder with the notebook somewhere in it, as most learning platforms export them, or a file whose
     name holds the assignment's, for example `anna_a1_reading.ipynb`. With a class list, students on it who have handed
-    in nothing are included, and others are told apart by a remark.
-
-    Args:
-        folder: holds the submissions.
-        assignment: name of the assignment, for example `a1_reading`.
-
-    Returns:
-        Submissions in the order of the students' names. None when nobody has handed in this assignment.
+    in nothing are included, and others are told apart by a remark. The result is in the order of the students' names,
+    and empty when nobody has handed in this assignment.
     """
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
@@ -139,9 +125,8 @@ def read_submission(path: Path) -> NotebookNode:
     if path.is_symlink() or path.suffix != ".ipynb":
         raise SubmissionError(f"{path.name} is not a notebook. {advice}")
     if path.stat().st_size > LARGEST:
-        raise SubmissionError(
-            f"{path.name} has over {LARGEST // 1_000_000} MB. Clear its outputs and hand it in again."
-        )
+        most = f"{LARGEST // 1_000_000} MB"
+        raise SubmissionError(f"{path.name} has over {most}. Clear its outputs and hand it in again.")
     try:
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
         nbformat.validate(notebook)
