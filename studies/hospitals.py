@@ -71,14 +71,11 @@ def measure_hospitals(
     noted, rows, trained = begin("hospitals", (data, other), SEED), [], []
     arrays = {name: arrays_of(cases, recipes[0].image_size, home) for name, cases in sets.items()}
     shipped = load_pretrained()
-    drawings = {
-        name: [score_merged(shipped, cases, arrays_of(cases, shipped.input_shape[1], home))]
-        for name, cases in sets.items()
-    }
+    seen = {name: arrays_of(cases, shipped.input_shape[1], home) for name, cases in sets.items()}
+    drawings = {name: [score_merged(shipped, cases, seen[name])] for name, cases in sets.items()}
     rows += [describe("drawings alone", name, "never seen", by_model, by_model) for name, by_model in drawings.items()]
     for recipe in recipes:
         for place, cases in sets.items():
-            print(f"{recipe.name} on {place}:", flush=True)
             splits = splits_of(cases, train, val)
             runs = [train_once(recipe, arrays[place], split, home) for split in splits]
             trained += runs
@@ -87,9 +84,8 @@ def measure_hospitals(
                 how = "in five folds" if name == place else "never seen, five models"
                 rows.append(describe(label, name, how, scored, drawings[name]))
                 print(f"{label}, tested on {name}: {rows[-1]['dice']['mean']:.4f}", flush=True)
-    about = {"recipes": [dataclasses.asdict(recipe) for recipe in recipes], "seed": SEED}
-    about["images"] = {"train": train, "val": val}
-    result = {**about, "rows": rows, "provenance": finish(noted, (data, other), trained)}
+    about = {"recipes": [dataclasses.asdict(recipe) for recipe in recipes], "images": {"train": train, "val": val}}
+    result = {**about, "seed": SEED, "rows": rows, "provenance": finish(noted, (data, other), trained)}
     write_json(result, measured / "hospitals.json")
     return read_json(measured / "hospitals.json")
 
