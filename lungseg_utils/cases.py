@@ -66,9 +66,7 @@ def find_cases(folder: Path | str) -> list[Case]:
 
     Returns:
         The cases, sorted by ID. The folder may also be one that holds exactly one data set.
-
-    Raises:
-        DatasetError: the folder is no data set, X-rays and masks do not pair up, or a table cannot be used.
+        A DatasetError tells that it is none, that X-rays and masks do not pair up, or of a table that is no use.
     """
     folder = set_folder(folder)
     images, left, right = (_files(folder / part, ".png") for part in (IMAGES, LEFT, RIGHT))

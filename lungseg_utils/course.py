@@ -49,19 +49,15 @@ def choose(recipe: str = LAPTOP.name, data: str | None = None) -> None:
         data = str(Path(data).expanduser().resolve())
         find_cases(Path(data))
     write_json({"recipe": recipe, "data": data}, home() / "course.json")
-    print(
-        f"From now on: recipe {recipe}, data set {data or 'X-rays drawn by code'}. Run notebooks from their first cell."
-    )
+    print(f"From now on: recipe {recipe}, data set {data or 'X-rays drawn by code'}. Run notebooks from the start.")
 
 
 def start() -> Course:
     """Read the choice of recipe and data set, and print it.
 
-    The environment variables `LUNGSEG_RECIPE`, `LUNGSEG_DATA` and `LUNGSEG_RUN` win over `course.json`, which
-    `choose` writes; without either it is the `laptop` recipe on drawn X-rays.
-
-    Raises:
-        DatasetError: nothing can be written in `home()`, or `course.json` is damaged.
+    The environment variables `LUNGSEG_RECIPE`, `LUNGSEG_DATA` and `LUNGSEG_RUN` win over `course.json`, which `choose`
+    writes; without either it is the `laptop` recipe on drawn X-rays. A DatasetError tells that nothing can be written
+    in `home()`, or that `course.json` is damaged.
     """
     with write_whole(home() / "course.json") as draft:  # a trial: better said now than after the work
         draft.touch()

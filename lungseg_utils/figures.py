@@ -25,8 +25,7 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 3.2, height: floa
 def show(figure: Figure, alt: str) -> None:
     """Show a figure in the notebook with its alternative text: what a reader who cannot see it needs to know.
 
-    Raises:
-        ValueError: the alternative text is missing or says too little.
+    A ValueError tells that the alternative text is missing or says too little.
     """
     if len(alt.split()) < 5:
         raise ValueError(f"This figure needs alternative text that says what it shows, not {alt!r}.")

@@ -105,9 +105,7 @@ def read_bytes(path: Path | str) -> np.ndarray:
     """Read a picture file as it is, (bytes,) uint8 for ``cv2.imdecode``, and make sure that all of it is there.
 
     Python opens the file: on Windows ``cv2.imread`` fails when the path holds, say, Chinese characters.
-
-    Raises:
-        DatasetError: the file is missing, cannot be opened, is empty, cut short or damaged.
+    A DatasetError tells that the file is missing, cannot be opened, is empty, cut short or damaged.
     """
     try:
         data = Path(path).read_bytes()
@@ -249,9 +247,7 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
 
     The cache is one file per data set and size. It is made again when the path, the size or the time of any
     file has changed, or the reader. Some of its cases can be taken from it too. It can be deleted any time.
-
-    Raises:
-        DatasetError: there are no cases, or files that cannot be used; one message names them all.
+    A DatasetError tells that there are no cases, or names all files that cannot be used.
     """
     if not cases:
         raise DatasetError("No cases to load. Give at least one, for example those of find_cases(folder).")

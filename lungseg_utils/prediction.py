@@ -35,8 +35,7 @@ def load_model(path: Path) -> keras.Model:
 def load_pretrained() -> keras.Model:
     """Load the shipped model, trained on drawings alone: 128 x 128 px in, the mask on the viewer's left first out.
 
-    Raises:
-        DatasetError: the installation lacks the file.
+    A DatasetError tells that the installation lacks the file.
     """
     path = SHIPPED_WEIGHTS
     if not zipfile.is_zipfile(path):

@@ -101,9 +101,7 @@ def save_split(split: dict[str, list[str]], path: Path) -> None:
 def load_split(path: Path, cases: Sequence[Case]) -> dict[str, list[str]]:
     """Read a split written by `save_split`, in the file's order, and check that it fits the cases, or some of them.
 
-    Raises:
-        DatasetError: the file is missing or is not a split, a part is empty, or it names a case twice or one
-            that is not there.
+    A DatasetError tells that it is missing or no split, has an empty part, or names a case twice, or none of these.
     """
     path = Path(path)
     try:
