@@ -85,6 +85,11 @@ def lock(path: Path | str, work: str) -> Iterator[None]:
         held.release()
 
 
+def escape(text: str) -> str:
+    """Write what a terminal would obey, or cannot show (line ends, colours, half characters), as `\\x1b` and the like."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def name_by_place(folder: Path) -> str:
     """A folder's name and eight digits of its path's digest: two folders of one name stay apart."""
     return f"{folder.name}-{hashlib.sha256(os.fsencode(os.path.abspath(folder))).hexdigest()[:8]}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lungseg_utils.cases import DatasetError
+from lungseg_utils.files import DatasetError, escape
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -15,6 +15,15 @@ SUFFIXES = (".dcm", ".dicom")
 # a few defect pixels do not decide. nnU-Net (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z) cuts off as much of
 # CT images.
 PERCENTILES = (0.5, 99.5)
+# What a file says about itself, as far as it tells a frontal chest X-ray from others.
+ABOUT = (
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "PresentationIntentType",
+    "PresentationLUTShape",
+    "BurnedInAnnotation",
+)
 WAY_OUT = "export the X-ray as a grey PNG"
 
 
@@ -27,7 +36,7 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
-def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
+def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None, dict[str, str]]:
     """Read the picture of a DICOM file.
 
     Its shades are those that the file asks to be shown: modality LUT, then VOI LUT or first window, and black and white
@@ -39,8 +48,8 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
     detector a shadow is some percent larger than the lung. This is not corrected.
 
     Returns:
-        The picture (height, width) uint8, 0 to 255, bones bright, and the millimetres from row to row and from column
-        to column, None when the file does not say.
+        The picture (height, width) uint8, 0 to 255, bones bright; the millimetres from row to row and from column to
+        column, None when the file does not say; and those of `ABOUT` that the file has.
 
     Raises:
         DatasetError: the file is missing or damaged, holds no grey picture or more than one, or cannot be decoded.
@@ -56,7 +65,7 @@ def read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
             dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
         _check(dataset, path)
         compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
-        return _shades(dataset.pixel_array, dataset), _spacing(dataset)
+        return _shades(dataset.pixel_array, dataset), _spacing(dataset), _about(dataset)
     except DatasetError:
         raise
     except Exception as error:  # pydicom raises many kinds for damaged files, and where a decoder is missing
@@ -127,3 +136,9 @@ def _spacing(dataset: "Dataset") -> tuple[float, float] | None:
             row_mm, column_mm = map(float, dataset[name].value)
             return row_mm, column_mm
     return None
+
+
+def _about(dataset: "Dataset") -> dict[str, str]:
+    """What a file says about itself: those of `ABOUT` that it has and that are not empty."""
+    said = {name: escape(str(dataset.get(name) or "").strip()) for name in ABOUT}
+    return {name: text for name, text in said.items() if text}

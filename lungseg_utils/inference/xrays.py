@@ -7,7 +7,7 @@ import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up
 import csv
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -38,11 +38,13 @@ class XRay:
         path: the file.
         image: (height, width) uint8, 0 to 255, bones bright and air dark.
         spacing_mm: millimetres from row to row and from column to column; None when the file does not say.
+        about: what a DICOM file says about itself: those of `dicom.ABOUT` that are not empty.
     """
 
     path: Path
     image: np.ndarray
     spacing_mm: tuple[float, float] | None = None
+    about: dict[str, str] = field(default_factory=dict)
 
 
 def read_xray(path: Path | str) -> XRay:

@@ -164,6 +164,12 @@ def test_spacing_is_that_in_the_patient_where_there_is_one(tmp_path):
         assert read_dicom(write_dicom(tmp_path / "chest.dcm", IMAGE, 8, **elements))[1] == spacing, elements
 
 
+def test_what_a_file_says_about_itself(tmp_path):
+    said = {"Modality": "DX", "ViewPosition": " PA ", "BodyPartExamined": "", "PatientName": "Nobody"}
+    about = read_dicom(write_dicom(tmp_path / "chest.dcm", IMAGE, 8, PresentationIntentType="A\x1bB", **said))[2]
+    assert about == {"Modality": "DX", "ViewPosition": "PA", "PresentationIntentType": "A\\x1bB"}
+
+
 # --- files that cannot be used ---
 
 
