@@ -28,7 +28,9 @@ class Sheet:
         cv2.fillPoly(mask, [np.rint(np.asarray(points) * self.size).astype(np.int32)], 1.0)
         self.layer += shade * cv2.GaussianBlur(mask, (0, 0), max(0.4, blur * self.size[1]))
 
-    def oval(self, x: float, y: float, wide: float, tall: float, shade: float, blur: float = 0.01, turn: float = 0) -> None:
+    def oval(
+        self, x: float, y: float, wide: float, tall: float, shade: float, blur: float = 0.01, turn: float = 0
+    ) -> None:
         """Add an ellipse about (x, y), with half-axes and a turn in radians."""
         way = np.linspace(0, 2 * np.pi, 60)
         wave = 1 + 0.06 * np.sin(self.rng.integers(2, 5) * way + self.u(0, 6))
@@ -243,7 +245,9 @@ def page(rng: Rng) -> np.ndarray:
         words = ["".join(rng.choice(list("abcdeghilmnoprstuvw"), rng.integers(2, 10))) for _ in range(30)]
         length = image.shape[1] * (0.84 if rng.random() < 0.8 else rng.uniform(0.2, 0.7))
         line = " ".join(words)[: max(1, int(length / (19 * size)))]
-        cv2.putText(image, line, (int(0.08 * image.shape[1]), int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, 20, 1, cv2.LINE_AA)
+        cv2.putText(
+            image, line, (int(0.08 * image.shape[1]), int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, 20, 1, cv2.LINE_AA
+        )
         y += 36 * size * (1 if rng.random() < 0.85 else 2)
     return image
 

@@ -5,6 +5,7 @@ purpose, stand against pictures that are no upright frontal chest X-ray. No real
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Seen:
     probabilities: np.ndarray
     dice: float | None = None
 
+    @functools.cached_property
+    def signals(self) -> dict[str, float] | None:
+        """See `remarks.signals`; they are measured once, and fit many times."""
+        return signals(self.probabilities, self.picture)
+
 
 # --- pictures ---
 
@@ -129,17 +135,16 @@ def ask_with_truth(model: keras.Model, images: Sequence[np.ndarray], masks: Sequ
 
 def fit_looks(seen: Sequence[Seen]) -> dict:
     """Fit what `remarks.looks` needs: a class for "frontal" and for each of `LOOKS`, all of the same weight."""
-    measured = [(one.kind, signals(one.probabilities, one.picture)) for one in seen]
-    kinds, rows = zip(*[(kind, row) for kind, row in measured if row is not None])
+    kinds, rows = zip(*[(one.kind, one.signals) for one in seen if one.signals])
+    known = [row for kind, row in zip(kinds, rows) if kind == "frontal"]
     names = [name for name in rows[0] if name != "lopsided"]
-    usual = np.array([[row[name] for name in names] for kind, row in measured if row and kind == "frontal"])
+    usual = np.array([[row[name] for name in names] for row in known])
     figures = {"signals": names, "middle": np.median(usual, axis=0).tolist(), "spread": usual.std(axis=0).tolist()}
     classes = ["frontal", *LOOKS]
     numbers = [0 if kind == "frontal" else classes.index(LOOK_OF.get(kind, "other")) for kind in kinds]
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000)
     model.fit(standardised(rows, figures), numbers)
     figures |= {"weights": model.coef_.tolist(), "bias": model.intercept_.tolist()}
-    known = [row for kind, row in zip(kinds, rows) if kind == "frontal"]
     figures["look"] = float(np.quantile(looks(known, figures)[0], 1 - ALARMS["look"]))
     figures["lopsided"] = float(np.quantile([row["lopsided"] for row in known], 1 - ALARMS["lopsided"]))
     return figures

@@ -29,7 +29,18 @@ AREA_CM2 = (30, 1000)  # of both lungs: from less than a newborn's to more than 
 MODALITIES = ("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC")  # an X-ray picture, or "other", or a copy of a screen
 BODY_PARTS = ("CHEST", "THORA", "TORA", "LUNG")  # parts of the word, which languages spell in different ways
 NOT_SAID = ("", "UNKNOWN", "OTHER", "NONE")
-NOT_FRONTAL = ("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO")  # ViewPosition, DICOM PS3.3, C.8.11.5
+NOT_FRONTAL = (
+    "LL",
+    "RL",
+    "LLD",
+    "RLD",
+    "LLO",
+    "RLO",
+    "LAO",
+    "RAO",
+    "LPO",
+    "RPO",
+)  # ViewPosition, DICOM PS3.3, C.8.11.5
 
 
 # --- what the file says ---

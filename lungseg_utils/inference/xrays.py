@@ -101,7 +101,7 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
     Raises:
         DatasetError: the model is of another kind.
     """
-    return predict_xray(model, xray)[0]
+    return to_masks(_ask(model, xray)[0], *xray.image.shape)
 
 
 def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
@@ -112,12 +112,17 @@ def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
     Raises:
         DatasetError: the model is of another kind.
     """
-    _check_model(model)
-    square, place = to_square(xray.image, model.input_shape[1])
-    probabilities = predict_probabilities(model, square[np.newaxis])[0][place]
+    probabilities, picture = _ask(model, xray)
     masks = to_masks(probabilities, *xray.image.shape)
     area = (lung_areas(masks, xray.spacing_mm) or {}).get(LUNGS[2])
-    return masks, remark(probabilities, square[place], xray.image, xray.about, area)
+    return masks, remark(probabilities, picture, xray.image, xray.about, area)
+
+
+def _ask(model: keras.Model, xray: XRay) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (height, width, masks) of an X-ray, and what the model saw of it, (height, width) uint8."""
+    _check_model(model)
+    square, place = to_square(xray.image, model.input_shape[1])
+    return predict_probabilities(model, square[np.newaxis])[0][place], square[place]
 
 
 def to_square(image: np.ndarray, size: int) -> tuple[np.ndarray, tuple[slice, slice]]:

@@ -16,10 +16,10 @@ from lungseg_utils.recipes import LAPTOP
 from studies import crossval, keys, provenance
 
 ALL = set(keys.STAGES)
-TRAINED = ALL - {"ranges", "cue"}
-DRAWN = {"pretrain", "parts", "course"}
-FROM_WEIGHTS = {"crossval-best", "curve-drawings", "course", "cue", "hospitals"}
-BOTH = {"pretrain", "parts", "ranges", "hospitals", "course"}  # hospitals
+TRAINED = ALL - {"ranges", "cue", "remarks"}
+DRAWN = {"pretrain", "parts", "course", "remarks"}
+FROM_WEIGHTS = {"crossval-best", "curve-drawings", "course", "cue", "hospitals", "remarks"}
+BOTH = {"pretrain", "parts", "ranges", "hospitals", "course", "remarks"}  # hospitals
 TINY = dataclasses.replace(LAPTOP, name="tiny", image_size=32, base_filters=2, depth=0, epochs=1)
 
 
