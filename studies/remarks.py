@@ -43,7 +43,8 @@ FIT, CHECK = 1301, 1302  # series of drawings: see `patient_number`; no other st
 FRONTAL, OTHERS = 800, 40  # drawings that fit the limits, and pictures of each other kind
 CHECKED, OTHERS_CHECKED = 200, 20
 USUAL = [name for name in CHANGES if name not in ("black and white exchanged", "mirrored")]
-ALARMS = {"look": 0.01, "doubt": 0.05, "lopsided": 0.001}  # share of the drawings that a limit may call odd
+ALARMS = {"look": 0.01, "doubt": 0.03, "lopsided": 0.001}  # share of the drawings that a limit may call odd
+LEAST_SPREAD = 0.05  # of a signal: drawings differ less in some than real X-rays do
 STRENGTH = 0.1  # of the logistic regression: C of scikit-learn, less is smoother
 SIDES, SHADES = (16, 24, 32, 48, 64, 96, 128), (2, 3, 4, 6, 8, 12, 16, 32)  # tried
 TRIED = 80  # drawings for these
@@ -139,7 +140,8 @@ def fit_looks(seen: Sequence[Seen]) -> dict:
     known = [row for kind, row in zip(kinds, rows) if kind == "frontal"]
     names = [name for name in rows[0] if name != "lopsided"]
     usual = np.array([[row[name] for name in names] for row in known])
-    figures = {"signals": names, "middle": np.median(usual, axis=0).tolist(), "spread": usual.std(axis=0).tolist()}
+    spread = np.maximum(usual.std(axis=0), LEAST_SPREAD)
+    figures = {"signals": names, "middle": np.median(usual, axis=0).tolist(), "spread": spread.tolist()}
     classes = ["frontal", *LOOKS]
     numbers = [0 if kind == "frontal" else classes.index(LOOK_OF.get(kind, "other")) for kind in kinds]
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000)
