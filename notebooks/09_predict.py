@@ -692,6 +692,8 @@ assert doubt_of["as it should be"] < min(doubt_of["black and white exchanged"], 
 # gives 0.5, a perfect order 1.
 
 # %%
+from lungseg_utils.kept import kept
+
 remarks = kept("remarks.json")
 checked = {one["name"]: one for one in remarks["real"]}
 for name, one in checked.items():
@@ -781,7 +783,6 @@ assert kinds[least]["remarked_when_left_out"] < 1 and remarks["alarms"]["doubt"]
 # with a model: `lungseg_utils/pretrained/MODEL_CARD.md`. Beside it lie the card's figures, for programs to read.
 
 # %%
-from lungseg_utils.kept import kept
 from lungseg_utils.prediction import load_pretrained
 
 shipped, card = load_pretrained(), kept("scores.json")

@@ -1,7 +1,7 @@
 """Pictures that are no upright frontal chest X-ray, drawn by code or made from one, for the remarks (`remarks.py`).
 
-They are crude on purpose: what is asked is whether a remark is made, and not how well somebody draws a hand. A radiograph
-is a sum of soft shapes, bones bright; numbers are fractions of the picture.
+They are crude on purpose: what is asked is whether a remark is made, and not how well somebody draws a hand. A
+radiograph is a sum of soft shapes, bones bright; numbers are fractions of the picture.
 """
 
 from collections.abc import Callable
@@ -196,8 +196,8 @@ def ct_slice(rng: Rng) -> np.ndarray:
             sheet.oval(0.5 + side * u(0.25, 0.75) * wide, y + u(-0.45, 0.45) * tall, 0.006, u(0.004, 0.015), 0.3, 0.002,
                        u(0, 3))  # fmt: skip
         for angle in np.linspace(-1.2, 1.2, 6):
-            sheet.oval(0.5 + side * 0.86 * wide * np.cos(angle), y + 0.86 * tall * np.sin(angle), 0.01, 0.03, 0.35, 0.003,
-                       side * angle)  # fmt: skip
+            sheet.oval(0.5 + side * 0.86 * wide * np.cos(angle), y + 0.86 * tall * np.sin(angle), 0.01, 0.03, 0.35,
+                       0.003, side * angle)  # fmt: skip
     sheet.oval(0.5 + 0.1 * wide, y - 0.1 * tall, u(0.22, 0.36) * wide, u(0.25, 0.4) * tall, 0.2, 0.006)
     sheet.oval(0.5, y + 0.62 * tall, 0.05, 0.05, 0.45, 0.004)
     sheet.band([(0.5, y + 0.7 * tall), (0.5, y + 0.9 * tall)], 0.02, 0.35)

@@ -321,26 +321,15 @@ def remarks_table() -> str:
     result = kept("remarks.json")
     drawings, real = result["drawings"], {one["name"]: one for one in result["real"]}
     head = ["upright frontal X-rays", "n", "with a remark", "failures", "of them with a remark", "AUC of doubt"]
-    lines = [
-        [
-            name,
-            one["n"],
-            f"{one['remarked']:.1%}",
-            one["failures"],
-            one["failures_remarked"],
-            "-" if one["auc"] is None else f"{one['auc']:.3f}",
-        ]
-        for name, one in {**real, "drawings, half of them changed on purpose": drawings}.items()
-    ]
-    kinds = ["no upright frontal X-ray", "drawn, with a remark", "when its kind fitted nothing", *real]
-    others = [
-        [kind, f"{row['remarked']:.0%}", f"{row['remarked_when_left_out']:.0%}"]
-        + [
-            f"{one['shown wrongly'][kind]['remarked']:.0%}" if kind in one["shown wrongly"] else ""
-            for one in real.values()
-        ]
-        for kind, row in drawings["kinds"].items()
-    ]
+    lines = []
+    for name, one in {**real, "drawings, half of them changed on purpose": drawings}.items():
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append([name, one["n"], f"{one['remarked']:.1%}", one["failures"], one["failures_remarked"], auc])
+    kinds, others = ["no upright frontal X-ray", "drawn, with a remark", "when its kind fitted nothing", *real], []
+    for kind, row in drawings["kinds"].items():
+        shares = [one["shown wrongly"].get(kind, {}).get("remarked") for one in real.values()]
+        shares = [row["remarked"], row["remarked_when_left_out"], *shares]
+        others.append([kind, *("" if share is None else f"{share:.0%}" for share in shares)])
     return f"{markdown_table(head, lines)}\n\n{markdown_table(kinds, others)}"
 
 

@@ -86,7 +86,7 @@ def doubt(probabilities: np.ndarray) -> float:
 
 
 def signals(probabilities: np.ndarray, picture: np.ndarray) -> dict[str, float] | None:
-    """Measure an answer and the picture that it belongs to: shape and place of the lungs, and shades in and around them.
+    """Measure an answer and the picture that it belongs to: shape and place of the lungs, shades in and around them.
 
     Args:
         probabilities: (height, width, masks) float32 in [0, 1].
