@@ -1,7 +1,7 @@
 """Say when an outline may be wrong: one remark on an X-ray, from the one prediction that gave its masks (notebook 9).
 
-Nothing here asks the network again. What it answered, the picture it saw and what the file says are enough. Limits and
-weights were fitted on drawings (`kept/remarks.json`, made by `python -m studies remarks`) to the shipped model; with a
+Nothing here asks the network again: what it answered, the picture it saw and what the file says are enough. Only where
+that shows no chest, `xrays` looks again, to say whether the picture is turned or inverted. Limits and weights were fitted on drawings (`kept/remarks.json`, made by `python -m studies remarks`) to the shipped model; with a
 model of one's own they are rough.
 """
 
@@ -24,6 +24,7 @@ UNSURE = "unsure of this outline"
 NO_LUNG, ONE_LUNG = "no lung found", "only one lung found"
 LOPSIDED = "one lung is much smaller than the other"
 RAW = "the file says FOR PROCESSING: its shades are not made to be looked at"
+NO_CHEST = (NO_LUNG, ONE_LUNG, *LOOKS.values())  # what may come of a picture that is shown wrongly
 MISSING = 0.005  # share of the picture: a smaller "lung" is none
 AREA_CM2 = (30, 1000)  # of both lungs: from less than a newborn's to more than the largest adult's
 MODALITIES = ("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC")  # an X-ray picture, or "other", or a copy of a screen
@@ -218,7 +219,7 @@ def picture_remark(probabilities: np.ndarray, picture: np.ndarray, image: np.nda
     if min(rows, columns) < figures["least_side"]:
         return f"too small a picture: {columns} x {rows} px"
     if (shades := grey_shades(image)) < figures["least_shades"]:
-        return f"hardly any contrast: {shades} shades of grey"
+        return f"hardly any contrast: {shades} shade{'s' * (shades != 1)} of grey"
     measured = signals(probabilities, picture)
     if measured is None:
         return ONE_LUNG if max(lung.sum() for lung in lungs_of(probabilities)) >= MISSING * picture.size else NO_LUNG

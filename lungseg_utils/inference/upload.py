@@ -88,5 +88,5 @@ def describe_file(model: keras.Model, path: Path, name: str) -> str:
     return (
         f'<img alt="{html.escape(alt)}" style="max-width: 512px" '
         f'src="data:image/png;base64,{base64.b64encode(picture.tobytes()).decode()}">'
-        f"<p>{html.escape(name)}: {html.escape(found)}</p>"
+        f"<p>{html.escape(name)}: {html.escape(found, quote=False)}</p>"
     )

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from lungseg_utils.cases import DatasetError
 from lungseg_utils.files import write_whole
 from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
-from lungseg_utils.inference.remarks import remark
+from lungseg_utils.inference.remarks import LOOKS, NO_CHEST, remark
 from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
@@ -107,7 +107,8 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
 def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
     """Predict the masks of one X-ray, as `segment` does, and say in a sentence when they may be wrong.
 
-    Both come from one pass through the network. The remark is empty when nothing is odd: see `remarks.remark`.
+    Both come from one pass through the network. The remark is empty when nothing is odd: see `remarks.remark`. A picture
+    without a chest is looked at again, inverted and turned: if one of these looks as it should, the remark says so.
 
     Raises:
         DatasetError: the model is of another kind.
@@ -115,7 +116,18 @@ def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
     probabilities, picture = _ask(model, xray)
     masks = to_masks(probabilities, *xray.image.shape)
     area = (lung_areas(masks, xray.spacing_mm) or {}).get(LUNGS[2])
-    return masks, remark(probabilities, picture, xray.image, xray.about, area)
+    said = remark(probabilities, picture, xray.image, xray.about, area)
+    return masks, _look_again(model, xray, said) if said in NO_CHEST else said
+
+
+def _look_again(model: keras.Model, xray: XRay, said: str) -> str:
+    """The remark on a picture that is a frontal chest X-ray if it is inverted or turned; else the one it has."""
+    ways = {"inverted": [255 - xray.image], "turned": [np.rot90(xray.image, quarters) for quarters in (1, 3, 2)]}
+    for look, images in ways.items():
+        for image in map(np.ascontiguousarray, images):
+            if not remark(*_ask(model, replace(xray, image=image)), image, {}, None):
+                return LOOKS[look]
+    return said
 
 
 def _ask(model: keras.Model, xray: XRay) -> tuple[np.ndarray, np.ndarray]:

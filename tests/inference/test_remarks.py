@@ -86,7 +86,7 @@ def test_signals_tell_what_is_above_from_what_is_below():
     upright, fallen = (remarks.signals(sure(each), picture_of(each)) for each in (masks, masks[::-1, ::-1, ::-1]))
     for name in ("wider below", "heart", "walls"):
         assert upright[name] > 0.05 and fallen[name] < -0.05, name
-    assert upright["between"] > 1 and upright["rows shared"] > 0.95 and upright["lopsided"] < 0.2
+    assert upright["between"] > 1 and upright["rows shared"] > 0.95 and upright["lopsided"] < 0.3
     assert upright["scattered"] == 0 and 0.1 < upright["smaller lung"] < 0.2
     inverted = remarks.signals(sure(masks), 255 - picture_of(masks))
     assert inverted["between"] == pytest.approx(-upright["between"])
@@ -114,7 +114,7 @@ def test_pictures_that_are_too_small_or_hardly_differ():
     masks, image = lungs(), picture_of(lungs())
     for file, said in (
         (image[:40, :30], "too small a picture: 30 x 40 px"),
-        (np.full((500, 400), 7, np.uint8), "hardly any contrast: 1 shades of grey"),
+        (np.full((500, 400), 7, np.uint8), "hardly any contrast: 1 shade of grey"),
         (np.tile(np.uint8([100, 101]), (500, 200)), "hardly any contrast: 2 shades of grey"),
     ):
         figures = FIGURES | LOOSE | {"least_side": 32, "least_shades": 3}
@@ -138,7 +138,7 @@ def test_the_shipped_model_remarks_on_what_is_no_upright_chest_and_not_on_what_i
     assert sum(said(image) != "" for image in drawn) <= 1
     for look, change in (("inverted", lambda image: 255 - image), ("turned", np.rot90)):
         found = [said(change(image)) for image in drawn]
-        assert all(found) and found.count(remarks.LOOKS[look]) >= 3, found
+        assert all(found) and found.count(remarks.LOOKS[look]) >= 5, found
     for image in (noise, np.hstack([drawn[0]] * 2), drawn[1][::-1, ::-1], drawn[2][:, :128], 0 * noise):
         assert said(image)
 
