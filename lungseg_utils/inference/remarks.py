@@ -1,8 +1,10 @@
 """Say when an outline may be wrong: one remark on an X-ray, from the one prediction that gave its masks (notebook 9).
 
 Nothing here asks the network again: what it answered, the picture it saw and what the file says are enough. Only where
-that shows no chest, `xrays` looks again, to say whether the picture is turned or inverted. Limits and weights were fitted on drawings (`kept/remarks.json`, made by `python -m studies remarks`) to the shipped model; with a
-model of one's own they are rough.
+that shows no chest, `xrays` looks again, to say whether the picture is turned or inverted.
+
+Limits and weights were fitted on drawings (`kept/remarks.json`, made by `python -m studies remarks`) to the shipped
+model; with a model of one's own they are rough.
 """
 
 import functools
@@ -253,4 +255,6 @@ def remark(
 
 @functools.cache
 def _figures() -> dict:
-    return kept(FIGURES)
+    figures = kept(FIGURES)
+    assert isinstance(figures, dict)  # only tables are lists
+    return figures

@@ -107,8 +107,9 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
 def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
     """Predict the masks of one X-ray, as `segment` does, and say in a sentence when they may be wrong.
 
-    Both come from one pass through the network. The remark is empty when nothing is odd: see `remarks.remark`. A picture
-    without a chest is looked at again, inverted and turned: if one of these looks as it should, the remark says so.
+    Both come from one pass through the network. The remark is empty when nothing is odd: see `remarks.remark`. Where a
+    picture shows no chest, it is looked at again, inverted and turned; if one of these is as it should, the remark says
+    so.
 
     Raises:
         DatasetError: the model is of another kind.
