@@ -7,8 +7,6 @@ Limits and weights were fitted on drawings (`kept/remarks.json`, made by `python
 model; with a model of one's own they are rough.
 """
 
-import functools
-
 import cv2
 import numpy as np
 
@@ -20,8 +18,7 @@ LOOKS = {
     "inverted": "looks inverted: black and white exchanged",
     "turned": "looks turned: an X-ray must stand upright",
     "other": "does not look like an upright frontal chest X-ray",
-}
-"""What a picture may look like instead of "frontal" -> what is said."""
+}  # what a picture may look like instead of "frontal" -> what is said
 UNSURE = "unsure of this outline"
 NO_LUNG, ONE_LUNG = "no lung found", "only one lung found"
 LOPSIDED = "one lung is much smaller than the other"
@@ -32,18 +29,7 @@ AREA_CM2 = (30, 1000)  # of both lungs: from less than a newborn's to more than 
 MODALITIES = ("CR", "DX", "DR", "RG", "RF", "XR", "OT", "SC")  # an X-ray picture, or "other", or a copy of a screen
 BODY_PARTS = ("CHEST", "THORA", "TORA", "LUNG")  # parts of the word, which languages spell in different ways
 NOT_SAID = ("", "UNKNOWN", "OTHER", "NONE")
-NOT_FRONTAL = (
-    "LL",
-    "RL",
-    "LLD",
-    "RLD",
-    "LLO",
-    "RLO",
-    "LAO",
-    "RAO",
-    "LPO",
-    "RPO",
-)  # ViewPosition, DICOM PS3.3, C.8.11.5
+NOT_FRONTAL = "LL RL LLD RLD LLO RLO LAO RAO LPO RPO".split()  # ViewPosition: DICOM PS3.3, C.8.11.5
 
 
 # --- what the file says ---
@@ -52,8 +38,7 @@ NOT_FRONTAL = (
 def file_remark(about: dict[str, str]) -> str:
     """What a DICOM file says about itself that a frontal chest X-ray would not; empty if nothing.
 
-    Args:
-        about: `xrays.XRay.about`.
+    `about` is that of `xrays.XRay`.
     """
     said = {name: text.upper().strip() for name, text in about.items()}
     modality, part, view = (said.get(name, "") for name in ("Modality", "BodyPartExamined", "ViewPosition"))
@@ -67,10 +52,9 @@ def file_remark(about: dict[str, str]) -> str:
 
 
 def lungs_of(probabilities: np.ndarray) -> list[np.ndarray]:
-    """The lungs as a network sees them: (height, width) uint8, {0, 1}, the viewer's left one first.
+    """The lungs in probabilities (height, width, masks): (height, width) uint8, {0, 1}, the viewer's left one first.
 
-    Args:
-        probabilities: (height, width, masks) float32 in [0, 1]. One mask of both lungs is parted into its two pieces.
+    One mask of both lungs is parted into its two pieces.
     """
     found = [clean(probabilities[..., channel] > 0.5) for channel in range(probabilities.shape[-1])]
     if len(found) == 2:
@@ -189,10 +173,8 @@ def standardised(rows: list[dict[str, float]], figures: dict) -> np.ndarray:
 def looks(rows: list[dict[str, float]], figures: dict) -> tuple[np.ndarray, list[str]]:
     """How little pictures look like upright frontal chest X-rays, and what they look like most of all else.
 
-    A multinomial logistic regression: a weighted sum of `standardised` signals for each of "frontal" and `LOOKS`.
-
-    Returns:
-        Log-odds against "frontal", (n,), and names from `LOOKS`.
+    A multinomial logistic regression: a weighted sum of `standardised` signals for each of "frontal" and `LOOKS`. It
+    gives the log-odds against "frontal", (n,), and names from `LOOKS`.
     """
     sums = standardised(rows, figures) @ np.array(figures["weights"]).T + figures["bias"]
     frontal, others = sums[:, 0], sums[:, 1:]
@@ -211,11 +193,8 @@ def grey_shades(image: np.ndarray) -> int:
 def picture_remark(probabilities: np.ndarray, picture: np.ndarray, image: np.ndarray, figures: dict) -> str:
     """What makes an answer doubtful, from the answer and the picture alone; empty if nothing does.
 
-    Args:
-        probabilities: (height, width, masks) float32 in [0, 1], of the picture that the network saw.
-        picture: (height, width) uint8, that picture.
-        image: (rows, columns) uint8, the file's.
-        figures: content of `kept/remarks.json`.
+    `probabilities` and `picture` are as for `signals`, `image` (rows, columns) uint8 is the file's, and `figures` the
+    content of `kept/remarks.json`.
     """
     rows, columns = image.shape
     if min(rows, columns) < figures["least_side"]:
@@ -238,23 +217,13 @@ def remark(
 ) -> str:
     """The most telling remark on an X-ray and its outlines, a short sentence in plain ASCII; empty if there is none.
 
-    Args:
-        probabilities: see `picture_remark`, as are `picture` and `image`.
-        picture: see there.
-        image: see there.
-        about: `xrays.XRay.about`.
-        area_cm2: of both lungs, cm²; None when it is not known.
+    `about` is that of `xrays.XRay`, `area_cm2` of both lungs, None when it is not known; for the rest see
+    `picture_remark`.
     """
-    found = file_remark(about) or picture_remark(probabilities, picture, image, _figures())
+    figures: dict = kept(FIGURES)  # type: ignore[assignment]  # lists are for tables
+    found = file_remark(about) or picture_remark(probabilities, picture, image, figures)
     if not found and area_cm2 is not None and not AREA_CM2[0] <= area_cm2 <= AREA_CM2[1]:
         found = f"lungs of {area_cm2:.0f} cm2 are not plausible"
     if not found and about.get("PresentationIntentType", "").upper() == "FOR PROCESSING":
         found = RAW
     return found.encode("ascii", "replace").decode()
-
-
-@functools.cache
-def _figures() -> dict:
-    figures = kept(FIGURES)
-    assert isinstance(figures, dict)  # only tables are lists
-    return figures

@@ -58,7 +58,7 @@ def test_what_the_file_says():
 
 
 def test_the_most_telling_remark_comes_first_and_is_plain_ascii(monkeypatch):
-    monkeypatch.setattr(remarks, "_figures", lambda: FIGURES | LOOSE)
+    monkeypatch.setattr(remarks, "kept", lambda name: FIGURES | LOOSE)
     masks, raw = lungs(), {"PresentationIntentType": "FOR PROCESSING"}
     fine = sure(masks), picture_of(masks), picture_of(masks)
     nothing = sure(0 * masks), *fine[1:]
