@@ -87,7 +87,7 @@ def test_signals_tell_what_is_above_from_what_is_below():
     for name in ("wider below", "heart", "walls"):
         assert upright[name] > 0.05 and fallen[name] < -0.05, name
     assert upright["between"] > 1 and upright["rows shared"] > 0.95 and upright["lopsided"] < 0.3
-    assert upright["scattered"] == 0 and 0.1 < upright["smaller lung"] < 0.2
+    assert upright["scattered"] == 0 and 0.05 < upright["smaller lung"] < 0.1
     inverted = remarks.signals(sure(masks), 255 - picture_of(masks))
     assert inverted["between"] == pytest.approx(-upright["between"])
     merged = remarks.signals(sure(masks.max(axis=-1, keepdims=True)), picture_of(masks))
