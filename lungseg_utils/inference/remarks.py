@@ -56,10 +56,9 @@ def lungs_of(probabilities: np.ndarray) -> list[np.ndarray]:
 
     One mask of both lungs is parted into its two pieces.
     """
-    found = [clean(probabilities[..., channel] > 0.5) for channel in range(probabilities.shape[-1])]
-    if len(found) == 2:
-        return found
-    pieces = cv2.connectedComponents(clean(found[0], parts=2))[1]
+    if probabilities.shape[-1] == 2:
+        return [clean(probabilities[..., channel] > 0.5) for channel in (0, 1)]
+    pieces = cv2.connectedComponents(clean(probabilities[..., 0] > 0.5, parts=2))[1]
     lungs = [(pieces == number).astype(np.uint8) for number in (1, 2)]
     return sorted(lungs, key=lambda lung: np.nonzero(lung)[1].mean() if lung.any() else np.inf)
 
