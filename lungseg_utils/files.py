@@ -86,8 +86,13 @@ def lock(path: Path | str, work: str) -> Iterator[None]:
 
 
 def escape(text: str) -> str:
-    """Write what a terminal would obey, or cannot show (line ends, colours, half characters), as `\\x1b` and the like."""
+    """Write as `\\x1b` and the like what a terminal would obey, or cannot show: line ends, colours, half characters."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def cell(value: object) -> object:
+    """Make a value harmless in a CSV file: an apostrophe comes before a text that a spreadsheet would compute."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
 
 
 def name_by_place(folder: Path) -> str:

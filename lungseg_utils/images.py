@@ -19,7 +19,8 @@ from lungseg_utils.cases import Case, DatasetError
 from lungseg_utils.files import lock, name_by_place, remove_drafts, write_whole
 
 # Part of the cache's fingerprint: raise it when the same files give other arrays than before.
-READER_VERSION = 1
+READER_VERSION = 2
+PERCENTILES = (0.5, 99.5)  # letters and defect pixels do not decide; nnU-Net's of CT, doi 10.1038/s41592-020-01008-z
 
 
 # --- the lesson of notebook 2 ---
@@ -122,14 +123,13 @@ def read_bytes(path: Path | str) -> np.ndarray:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether a PNG or JPEG is complete; True for other formats, which are left to OpenCV.
+    """Whether a PNG is complete; a JPEG need only have an end mark, and other formats are left to OpenCV.
 
-    Some OpenCV versions return the upper part of a picture that is cut short, fill the rest, and say so on
-    stderr alone. A PNG is a chain of chunks (length, name, content, checksum) and ends with the chunk IEND:
-    all of them are checked.
+    Some versions of OpenCV fill what is missing. A PNG is a chain of chunks (length, name, content, checksum) up to
+    the chunk IEND: all of them are checked. `inference.pictures` looks closer at JPEG files.
     """
     if data.startswith(b"\xff\xd8\xff"):
-        return data.rstrip(b"\0").endswith(b"\xff\xd9")  # JPEG's end mark
+        return b"\xff\xd9" in data
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return True
     view, start = memoryview(data), 8
@@ -144,18 +144,33 @@ def is_whole(data: bytes) -> bool:
 
 
 def to_8_bits(image: np.ndarray) -> np.ndarray:
-    """Scale a 16-bit picture (height, width) to 0 to 255, uint8; an 8-bit picture is returned as it is.
+    """Scale a 16-bit picture (height, width) to 0 to 255, uint8; one that uses 8 bits keeps its values.
 
-    X-ray detectors deliver 10 to 14 bits in 16-bit files. Scaled by 255 / 65535, a 12-bit picture would come
-    out nearly black. So the brightest pixel says how many bits are in use: up to 4095 means 12, and 4095
-    becomes 255. A picture that uses 8 bits or fewer keeps its values.
+    X-ray detectors deliver 10 to 14 bits in 16-bit files, some from 30000 upwards. Scaled by 255 / 65535, such a
+    picture would come out nearly black, or nearly flat: see `shown_range`.
     """
     if image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:
         raise DatasetError(f"Pictures of type {image.dtype} are not supported. Save the X-ray as an 8 or 16-bit PNG.")
-    bits = max(8, int(image.max()).bit_length())
-    return cv2.convertScaleAbs(image, alpha=255 / (2**bits - 1))
+    counts = cv2.calcHist([image], [0], None, [65536], [0, 65536]).ravel()
+    if not counts[256:].any():
+        return image.astype(np.uint8)
+    shades = np.arange(65536)
+    table = np.interp(shades, shown_range(shades, counts), (0, 255))
+    return np.rint(table).astype(np.uint8)[image]
+
+
+def shown_range(shades: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Find which of (n,) shades to show as black and white, where (n,) counts of pixels have each: at `PERCENTILES`.
+
+    Where both would be one, the darkest and the brightest that occur: so a mask keeps its two, however small the lung.
+    """
+    shades, counts = shades[counts > 0], counts[counts > 0]
+    order = np.argsort(shades)
+    below = np.cumsum(counts[order], dtype=np.float64)
+    low, high = shades[order][np.searchsorted(below, np.array(PERCENTILES) / 100 * below[-1])]
+    return (low, high) if low < high else (shades.min(), shades.max())
 
 
 # --- checks of masks ---
@@ -168,20 +183,17 @@ def check_mask(grey: np.ndarray, path: Path | str) -> None:
     """
     top = int(grey.max())
     if top == 0:
-        raise DatasetError(
-            f"The mask is empty (all black): {path}. Outline the lung, or take the X-ray out of the set."
-        )
+        raise DatasetError(f"The mask is empty (black): {path}. Outline the lung, or take the X-ray out of the set.")
     between = ((grey > 0.1 * top) & (grey < 0.9 * top)).astype(np.uint8)
     edge = max(5, round(0.03 * min(grey.shape)))  # px: no soft edge is this thick
     if between.any() and cv2.erode(between, np.ones((edge, edge), np.uint8)).any():
         raise DatasetError(
-            f"Not a mask: {path} has large areas between black and its brightest value {top}. A mask has "
-            "two values, 0 outside the lung and another inside, and a file for each lung. Is this an X-ray, or "
-            "a map of several labels?"
+            f"Not a mask: {path} has large areas between black and its brightest value {top}. A mask has two values, 0 "
+            "outside a lung and another inside, and a file for each lung. Is this an X-ray, or a map of several labels?"
         )
     if (grey > top / 2).mean() > 0.75:
         raise DatasetError(
-            f"More than three quarters of the mask {path} are lung. Is it inverted? The lung must be the bright part."
+            f"Over three quarters of the mask {path} are bright. Is it inverted? The lung must be bright."
         )
 
 
@@ -194,11 +206,8 @@ def drop_specks(mask: np.ndarray, path: Path | str) -> np.ndarray:
     if count == 2:  # the background and one piece
         return mask
     areas = stats[1:, cv2.CC_STAT_AREA]
-    dropped = int(areas.sum() - areas.max())
-    warnings.warn(
-        f"{path}: dropped {dropped} stray px, kept the largest connected piece ({areas.max()} px).",
-        stacklevel=3,
-    )
+    kept = f"kept the largest connected piece ({areas.max()} px)"
+    warnings.warn(f"{path}: dropped {areas.sum() - areas.max()} stray px, {kept}.", stacklevel=3)
     return (labels == 1 + areas.argmax()).astype(np.uint8)
 
 
@@ -211,11 +220,9 @@ def check_sizes(case: Case, left: np.ndarray, right: np.ndarray) -> None:
                 f"{case.size[1]} x {case.size[0]} px (width x height). Give both the same size."
             )
     if np.nonzero(left.any(axis=0))[0].mean() > np.nonzero(right.any(axis=0))[0].mean():
-        warnings.warn(
-            f"{case.left_mask} lies to the right of {case.right_mask}. leftMask is the lung on the viewer's "
-            "left, the patient's right lung: exchange the names of the two folders if all cases say so.",
-            stacklevel=3,
-        )
+        where = f"{case.left_mask} lies to the right of {case.right_mask}"
+        hint = "leftMask is the lung on the viewer's left: exchange the names of the two folders if all cases say so"
+        warnings.warn(f"{where}. {hint}.", stacklevel=3)
 
 
 # --- all cases at once ---
@@ -250,8 +257,7 @@ def load_arrays(cases: list[Case], size: int, cache_folder: Path | str) -> Array
     path = Path(cache_folder) / f"{name_by_place(folder)}-{size}px.npz"
     # taken before decoding: a file that changes meanwhile is then decoded again next time
     fingerprints = [_fingerprint(case, size) for case in cases]
-    arrays = _read_cache(path, fingerprints, size)
-    if arrays is not None:
+    if arrays := _read_cache(path, fingerprints, size):
         return arrays
     with lock(path, f"Reading the X-rays of {folder}"):
         remove_drafts(path)
@@ -273,10 +279,8 @@ def _decode(cases: list[Case], size: int) -> Arrays:
 
     # four threads at most: each holds a case of up to 20 million pixels in full size
     with ThreadPoolExecutor(max_workers=4) as pool:
-        progress = tqdm(pool.map(read, cases), total=len(cases), desc="Reading X-rays", unit="case", leave=False)
-        results = list(progress)
-    errors = [result for result in results if isinstance(result, DatasetError)]
-    if errors:
+        results = list(tqdm(pool.map(read, cases), "Reading X-rays", len(cases), unit="case", leave=False))
+    if errors := [result for result in results if isinstance(result, DatasetError)]:
         raise DatasetError(f"{len(errors)} of {len(cases)} cases cannot be used:\n" + "\n".join(map(str, errors)))
     images, masks = zip(*results, strict=True)
     return Arrays([case.id for case in cases], np.stack(images), np.stack(masks))

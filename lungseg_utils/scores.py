@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from lungseg_utils.cases import Case
-from lungseg_utils.files import write_whole
+from lungseg_utils.files import cell, write_whole
 
 LUNGS = ("viewer's left", "viewer's right", "both")
 MEASURES = ("dice", "iou", "precision", "recall", "assd_mm", "hd95_mm", "nsd")
@@ -219,7 +219,7 @@ def write_scores(rows: list[dict], path: Path) -> None:
     with write_whole(path) as draft, open(draft, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def read_scores(path: Path) -> list[dict]:
@@ -230,6 +230,7 @@ def read_scores(path: Path) -> list[dict]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
+        row |= {name: text[1:] for name, text in row.items() if text[:1] == "'" and cell(text[1:]) == text}
         row |= {name: float(row.get(name) or "nan") for name in MEASURES}
         row |= {name: int(row[name]) if row[name] else None for name in ("fold", "finding", "age") if name in row}
     return rows

@@ -169,8 +169,9 @@ print(packed.dtype, "begins with", bytes(packed[1:4]))
 
 # %% [markdown]
 # The second is `cv2.imdecode`. The third matters for X-rays from hospitals: detectors measure more than 256 levels,
-# and their files have 16 bits per pixel. `to_8_bits` scales them, and leaves 8-bit pictures as they are. Try it on
-# three pixels of a 12-bit detector, whose brightest value is 4095:
+# and their files have 16 bits per pixel. `to_8_bits` scales them, and leaves 8-bit pictures as they are. It leaves out
+# the darkest and the brightest half percent of the pixels, so that one defect pixel does not make all others black. Try
+# it on three pixels of a 12-bit detector, whose brightest value is 4095:
 
 # %%
 from lungseg_utils.images import to_8_bits

@@ -1623,9 +1623,9 @@ for amount, drawn, random in zip(amounts, curves["drawings"], curves["random"]):
 # %% [markdown]
 # ## Your own X-ray
 #
-# `lungseg_utils.inference.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG and DICOM,
-# the format of hospitals, of any size and shape. Here a drawing takes the place of your file. We cut its sides off, so
-# that it is not square, and write it as a PNG.
+# `lungseg_utils.inference.xrays` does for any file what this notebook did step by step. It takes PNG, JPEG, TIFF and
+# DICOM, the format of hospitals, of any size and shape. Here a drawing takes the place of your file. We cut its sides
+# off, so that it is not square, and write it as a PNG.
 
 # %%
 from lungseg_utils.inference.xrays import lung_areas, overlay, predict_xray, read_xray
@@ -1673,8 +1673,9 @@ upload_button(shipped)
 
 # %% [markdown]
 # For many files there is the command line. It writes for each file both masks and the outlines as pictures, and for all
-# of them a table of areas and remarks. The folder for the results must be new or empty. (After `make course` say
-# `.venv/bin/lungseg` in place of `lungseg`; `python -m lungseg_utils` does the same.)
+# of them a table of areas and remarks. The folder for the results must be new or empty; a run that was stopped goes on
+# with the same line and `--continue`. (After `make course` say `.venv/bin/lungseg` in place of `lungseg`;
+# `python -m lungseg_utils` does the same.)
 #
 # ```
 # lungseg predict chest.dcm folder/with/more --to results

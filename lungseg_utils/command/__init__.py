@@ -79,13 +79,14 @@ def in_words(error: Exception) -> str:
     import tempfile
     import traceback
 
-    from lungseg_utils.files import DatasetError
+    from lungseg_utils.files import DatasetError, escape
 
     if isinstance(error, OSError) and error.strerror:  # the system's; others are ours
-        return f"{error.filename or 'output'}: {error.strerror}. LUNGSEG_HOME names another folder for the course."
+        where = escape(str(error.filename or "output"))
+        return f"{where}: {error.strerror}. LUNGSEG_HOME names another folder for the course."
     if isinstance(error, DatasetError | OSError | RuntimeError):
-        return str(error)
-    what = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        return "\n".join(map(escape, str(error).split("\n")))
+    what = escape(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="lungseg-error-", suffix=".txt", delete=False, encoding="utf-8"

@@ -5,7 +5,8 @@ import zipfile
 from pathlib import Path
 
 from lungseg_utils import __version__, course
-from lungseg_utils.cases import DatasetError, find_cases
+from lungseg_utils.cases import find_cases
+from lungseg_utils.files import DatasetError, escape
 from lungseg_utils.recipes import LAPTOP, RECIPES
 
 
@@ -55,12 +56,14 @@ def predict(options: argparse.Namespace) -> None:
         from lungseg_utils.prediction import load_pretrained
 
         model = load_pretrained()
-    rows = xrays.predict_files(model, options.files, options.to, options.spacing)
+    rows = xrays.predict_files(model, options.files, options.to, options.spacing, options.go_on)
     failed = [row for row in rows if row["error"]]
+    if before := sum("done" in row for row in rows):
+        print(f"{before} of {len(rows)} files were done before.")
     for row in rows:
-        if not row["error"]:
+        if not row["error"] and "done" not in row:
             print(f"{row['name']}: {xrays.areas_in_words(row)}")
-    print(options.to)
+    print(escape(str(options.to)))
     if failed:
         problems = "\n".join(row["error"] for row in failed)
         raise DatasetError(f"{len(failed)} of {len(rows)} files could not be used:\n{problems}")
@@ -119,10 +122,13 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=evaluate)
 
     command = commands.add_parser("predict", help="segment any chest X-rays", description=predict.__doc__)
-    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG or DICOM, or a folder of them")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG, TIFF or DICOM, or a folder")
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="for the results: new or empty")
     command.add_argument("--model", type=Path, help="a best.keras of your own; without it, the model that is shipped")
     command.add_argument("--spacing", type=millimetres, metavar="MM", help="mm per pixel of files that do not say it")
+    command.add_argument(
+        "--continue", dest="go_on", action="store_true", help="go on with a run that was stopped, in the same folder"
+    )
     command.set_defaults(run=predict)
 
     command = commands.add_parser("course", help="run all nine notebooks", description=run_course.__doc__)

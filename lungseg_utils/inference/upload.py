@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import keras
 
-from lungseg_utils.cases import DatasetError
-from lungseg_utils.inference.xrays import areas_in_words, measure, overlay, predict_xray, read_xray
+from lungseg_utils.files import DatasetError, escape
+from lungseg_utils.inference.xrays import areas_in_words, failure, measure, overlay, predict_xray, read_xray
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -78,8 +78,8 @@ def describe_file(model: keras.Model, path: Path, name: str) -> str:
     try:
         xray = read_xray(path)
         masks, said = predict_xray(model, xray)
-    except DatasetError as error:
-        return f"<p>{html.escape(str(error).replace(str(path), name))}</p>"
+    except Exception as error:  # here, because what a button raises is seen by nobody
+        return f"<p>{html.escape(failure(error, path).replace(escape(str(path)), escape(name)))}</p>"
     picture = cv2.imencode(".png", overlay(xray.image, masks, said)[..., ::-1])[1]  # OpenCV's order is blue, green, red
     alt = f"The X-ray {name} with a solid line around the lung on the viewer's left and a dashed one around the other."
     if masks.shape[-1] == 1:

@@ -1,10 +1,11 @@
-"""Segment any chest X-ray: a PNG, JPEG or DICOM file in; a mask per lung, an overlay picture and areas out.
+"""Segment any chest X-ray: a PNG, JPEG, TIFF or DICOM file in; a mask per lung, an overlay picture and areas out.
 
 From the command line: `python -m lungseg_utils predict FILE ... --to FOLDER`. Left and right are the viewer's.
 """
 
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import csv
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable
@@ -16,16 +17,19 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from lungseg_utils.cases import DatasetError
-from lungseg_utils.files import write_whole
-from lungseg_utils.inference.dicom import SUFFIXES, is_dicom, read_dicom
+from lungseg_utils.files import DatasetError, cell, escape, write_whole
+from lungseg_utils.images import shown_range
+from lungseg_utils.inference.dicom import SPREAD, SUFFIXES, is_dicom, read_dicom
+from lungseg_utils.inference.pictures import read_picture
 from lungseg_utils.inference.remarks import LOOKS, NO_CHEST, remark
-from lungseg_utils.images import read_grey
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
 
-PICTURES = (".png", ".jpg", ".jpeg", *SUFFIXES)
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", *SUFFIXES)
 MAX_ASPECT = 1.35  # longer over shorter side: plates of 35 x 43 cm have 1.23, small ones of 18 x 24 cm 1.33
+FIELD_MM = (150, 600)  # longer side of a chest X-ray: cropped, of a small child; a large plate, larger on the detector
+MOST_NAME = 180  # bytes: most systems take names of 255, and up to 66 are put around one
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)  # names that Windows keeps for devices
 OVERLAY_SIDE = 1024  # px, longer side of an overlay at most
 OUTLINES = ((255, 210, 31), (53, 208, 255))  # RGB; the first is drawn solid, the second dashed
 AREAS = {"viewers_left_cm2": LUNGS[0], "viewers_right_cm2": LUNGS[1], "both_cm2": LUNGS[2]}
@@ -41,16 +45,18 @@ class XRay:
         image: (height, width) uint8, 0 to 255, bones bright and air dark.
         spacing_mm: millimetres from row to row and from column to column; None when the file does not say.
         about: what a DICOM file says about itself: those of `dicom.ABOUT` that are not empty.
+        unmeasured: why a spacing that was stated is not used, as the end of a sentence; empty when there is none such.
     """
 
     path: Path
     image: np.ndarray
     spacing_mm: tuple[float, float] | None = None
     about: dict[str, str] = field(default_factory=dict)
+    unmeasured: str = ""
 
 
 def read_xray(path: Path | str) -> XRay:
-    """Read a chest X-ray from a DICOM file (see `dicom.read_dicom`) or a picture (see `images.read_grey`).
+    """Read a chest X-ray from a DICOM file (see `dicom.read_dicom`) or a picture (see `pictures.read_picture`).
 
     A picture is taken as it is: its bones must be bright. It has no spacing: the resolution that a PNG or JPEG states
     is a screen's or a printer's.
@@ -59,12 +65,27 @@ def read_xray(path: Path | str) -> XRay:
         DatasetError: the file is missing, damaged or no grey picture. The message names it and the way out.
     """
     path = Path(path)
-    if is_dicom(path):
-        return XRay(path, *read_dicom(path))
-    try:
-        return XRay(path, read_grey(path))
-    except cv2.error as error:  # it claims to have more than a billion pixels, for example
-        raise DatasetError(f"OpenCV cannot read {path}: {error.err}. Save it as a smaller grey PNG.") from error
+    if not is_dicom(path):
+        return XRay(path, read_picture(path))
+    image, spacing_mm, about = read_dicom(path)
+    if spacing_mm == (1, 1):
+        why = "1 mm per pixel is what programs write that do not know it"
+        return XRay(path, image, about=about, unmeasured=why)
+    return with_spacing(XRay(path, image, about=about), spacing_mm)
+
+
+def with_spacing(xray: XRay, spacing_mm: tuple[float, float] | None) -> XRay:
+    """Give an X-ray its millimetres from row to row and from column to column, if a chest X-ray can have them."""
+    if spacing_mm is None:
+        return xray
+    longer = max(side * step for side, step in zip(xray.image.shape, spacing_mm))
+    stated = f"with {spacing_mm[0]:.4g} x {spacing_mm[1]:.4g} mm per pixel"
+    if not FIELD_MM[0] <= longer <= FIELD_MM[1]:
+        limit = f"less than {FIELD_MM[0] // 10}" if longer < FIELD_MM[0] else f"more than {FIELD_MM[1] // 10}"
+        return replace(xray, spacing_mm=None, unmeasured=f"{stated} the whole picture would be {limit} cm long")
+    if max(spacing_mm) > 2 * min(spacing_mm):
+        return replace(xray, spacing_mm=None, unmeasured=f"{stated} its shape would be another")
+    return replace(xray, spacing_mm=spacing_mm, unmeasured="")
 
 
 def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:
@@ -89,7 +110,8 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
     """Predict the masks of one X-ray at its own size.
 
     As in training, the picture is squashed to the model's square, as long as its sides differ by at most the factor
-    `MAX_ASPECT`. A longer one gets black borders up to that factor first, and its masks are cut back.
+    `MAX_ASPECT`. A longer one gets black borders up to that factor first, and its masks are cut back. Few shades of
+    grey are spread first, see `stretch`.
 
     Args:
         model: from `prediction.load_model`: for square pictures, with a mask per lung or one of both.
@@ -132,21 +154,36 @@ def _look_again(model: keras.Model, xray: XRay, said: str) -> str:
 
 
 def _ask(model: keras.Model, xray: XRay) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (height, width, masks) of an X-ray, and what the model saw of it, (height, width) uint8."""
+    """Probabilities (height, width, masks) of an X-ray, and what the model saw of it, (height, width)."""
     _check_model(model)
     square, place = to_square(xray.image, model.input_shape[1])
     return predict_probabilities(model, square[np.newaxis])[0][place], square[place]
 
 
 def to_square(image: np.ndarray, size: int) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Bring a picture to the square that a model sees, (size, size) uint8, and say where in it it lies."""
+    """Bring a picture to the square that a model sees, (size, size), stretched, and say where in it it lies."""
     height, width = image.shape
     place = letterbox(height, width, size, MAX_ASPECT)
-    square = np.zeros((size, size), np.uint8)
+    image = stretch(image)
+    square = np.zeros((size, size), image.dtype)
     rows, columns = square[place].shape
     method = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR  # as images.resize_image
     square[place] = cv2.resize(image, (columns, rows), interpolation=method)
     return square, place
+
+
+def stretch(image: np.ndarray) -> np.ndarray:
+    """Spread the shades of a washed-out picture (height, width) uint8 over 0 to 255: those of `images.shown_range`.
+
+    Returns:
+        (height, width) float32, 0 to 255, so that steps of grey average out when it is scaled down. The picture itself
+        where its shades differ by `dicom.SPREAD` or more, or not at all.
+    """
+    shades = np.arange(256)
+    low, high = shown_range(shades, cv2.calcHist([image], [0], None, [256], [0, 256]).ravel())
+    if not 0 < high - low < SPREAD:
+        return image
+    return np.interp(shades, (low, high), (0, 255)).astype(np.float32)[image]
 
 
 def _check_model(model: keras.Model) -> None:
@@ -225,24 +262,29 @@ def _bar(text: str, width: int) -> np.ndarray:
 
 
 def predict_files(
-    model: keras.Model, paths: Iterable[Path | str], folder: Path | str, spacing_mm: float | None = None
+    model: keras.Model,
+    paths: Iterable[Path | str],
+    folder: Path | str,
+    spacing_mm: float | None = None,
+    go_on: bool = False,
 ) -> list[dict]:
     """Segment many X-rays and write what is found into a folder.
 
     For each file: NAME_viewers_left.png and NAME_viewers_right.png (the masks, 0 and 255, at the file's own size; of a
     model that does not part the lungs, NAME_lungs.png) and NAME_overlay.png. For all: areas.csv, one row per file,
-    written as they come. NAME is the file's, with a number where two files share one. A file that cannot be used does
-    not stop the others.
+    written as they come, each after its pictures. NAME is the file's, with a number where two files share one, without
+    what some system does not take. A file that cannot be used does not stop the others, whatever is wrong with it.
 
     Args:
         model: see `segment`.
-        paths: files, or folders that stand for the PNG, JPEG and DICOM files directly in them.
+        paths: files, or folders that stand for the PNG, JPEG, TIFF and DICOM files directly in them.
         folder: new or empty, so that no earlier result is lost.
         spacing_mm: millimetres per pixel of the files that do not say it themselves.
+        go_on: the folder is that of a run that was stopped; files that are in its areas.csv are not tried again.
 
     Returns:
         A row per file: `COLUMNS` -> value. None where something is unknown or a file could not be used; "error" then
-        says why.
+        says why. Rows of an earlier run hold texts, as they were read, and "done" is True.
 
     Raises:
         DatasetError: nothing was begun: the model is of another kind, the folder is not empty or cannot be made, or
@@ -250,27 +292,39 @@ def predict_files(
     """
     _check_model(model)
     files = _find_files(paths)
-    folder = _make_folder(folder)
-    rows = []
-    with (folder / "areas.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), _unique_names(files)):
-            rows.append(dict.fromkeys(COLUMNS) | {"file": str(path), "name": name})
-            try:
-                rows[-1] |= _predict_file(model, path, folder / name, spacing_mm)
-            except DatasetError as error:
-                rows[-1]["error"] = str(error)
-            table.writerow(rows[-1])
-            file.flush()
+    table = _make_folder(folder, go_on) / "areas.csv"
+    done, rows = _read_table(table), []
+    for path, name in zip(tqdm(files, "Segmenting X-rays", unit="file", leave=False), _unique_names(files, done)):
+        rows.append(done.get(_name_in_table(path)) or _row(model, path, table.parent / name, spacing_mm))
+        if "done" not in rows[-1]:
+            _add_row(table, rows[-1])
     return rows
+
+
+def _row(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None) -> dict:
+    """Segment one X-ray and return its row, see `predict_files`, whatever happens."""
+    row = dict.fromkeys(COLUMNS) | {"file": escape(str(path)), "name": stem.name}
+    try:
+        return row | _predict_file(model, path, stem, spacing_mm)
+    except Exception as error:
+        return row | {"error": failure(error, path)}
+
+
+def failure(error: Exception, path: Path) -> str:
+    """Say in a sentence why a file could not be done. What stands for Ctrl-C is raised again."""
+    if "KeyboardInterrupt" in repr(error):  # TensorFlow makes an error of its own of it
+        raise KeyboardInterrupt from error
+    if isinstance(error, DatasetError):
+        return escape(str(error))
+    what = (str(error).splitlines() or [""])[0].rstrip(".")
+    return escape(f"Cannot segment {path}: {type(error).__name__}: {what}. Please report it.")
 
 
 def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float | None) -> dict:
     """Segment one X-ray and write its masks and its overlay under names that begin with `stem`. See `measure`."""
     xray = read_xray(path)
     if spacing_mm and not xray.spacing_mm:
-        xray = replace(xray, spacing_mm=(spacing_mm, spacing_mm))
+        xray = with_spacing(xray, (spacing_mm, spacing_mm))
     masks, said = predict_xray(model, xray)
     names = ("viewers_left", "viewers_right") if masks.shape[-1] == 2 else ("lungs",)
     for channel, name in enumerate(names):
@@ -280,17 +334,22 @@ def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float 
 
 
 def measure(xray: XRay, masks: np.ndarray) -> dict:
-    """Size, spacing and areas of an X-ray and its masks, named as in `COLUMNS`; what is not known is left out."""
+    """Size, spacing and areas of an X-ray and its masks, named as in `COLUMNS`; what is not known is left out.
+
+    "unmeasured" says why a spacing that was stated is not used.
+    """
     height, width = xray.image.shape
     areas = lung_areas(masks, xray.spacing_mm) or {}
     values = {"width_px": width, "height_px": height, **dict(zip(("row_mm", "column_mm"), xray.spacing_mm or ()))}
-    return values | {column: round(areas[lung], 2) for column, lung in AREAS.items() if lung in areas}
+    values |= {column: round(areas[lung], 2) for column, lung in AREAS.items() if lung in areas}
+    return values | ({"unmeasured": xray.unmeasured} if xray.unmeasured else {})
 
 
 def areas_in_words(values: dict) -> str:
     """Say in a line what `measure` found, and the remark."""
     areas = [f"{lung} {values[column]:.0f} cm²" for column, lung in AREAS.items() if values.get(column) is not None]
-    found = ", ".join(areas) or "areas unknown, because the file does not say how large a pixel is"
+    why = values.get("unmeasured") or "the file does not say how large a pixel is"
+    found = ", ".join(areas) or f"areas unknown, because {why}"
     said = f". Remark: {values['remark']}" if values.get("remark") else ""
     return f"{values['width_px']} x {values['height_px']} px, {found}{said}"
 
@@ -304,41 +363,95 @@ def _write_png(path: Path, image: np.ndarray) -> None:
 
 
 def _find_files(paths: Iterable[Path | str]) -> list[Path]:
-    """List files once each, and for a folder the PNG, JPEG and DICOM files directly in it, by name.
+    """List files once each, and for a folder the PNG, JPEG, TIFF and DICOM files directly in it, by name.
 
     Raises:
-        DatasetError: a folder holds none.
+        DatasetError: a folder holds none, or cannot be opened.
     """
     files = []
     for path in map(Path, paths):
         if not path.is_dir():
             files.append(path)  # if it is missing, reading it says so
             continue
-        inside = [each for each in sorted(path.iterdir()) if each.is_file() and each.name[0] != "."]
+        try:
+            inside = [each for each in sorted(path.iterdir()) if each.is_file() and each.name[0] != "."]
+        except OSError as error:
+            raise DatasetError(f"Cannot open the folder {path}: {error.strerror}.") from error
         inside = [each for each in inside if each.suffix.lower() in PICTURES or is_dicom(each)]
         inside = [each for each in inside if each.name != "DICOMDIR"]  # a table of contents, in the same format
         if not inside:
-            raise DatasetError(f"No PNG, JPEG or DICOM file lies directly in {path}. Give the folder that holds them.")
+            raise DatasetError(
+                f"No PNG, JPEG, TIFF or DICOM file lies directly in {path}. Give the folder that holds them."
+            )
         files += inside
     return list(dict.fromkeys(files))
 
 
-def _unique_names(files: Iterable[Path]) -> list[str]:
-    """Names for the results of files: a.png and a.dcm become a and a_2, also where a system takes A for a."""
-    names, taken = [], set()
+def _unique_names(files: Iterable[Path], done: dict[str, dict]) -> list[str]:
+    """Names for the results of files: a.png and a.dcm become a and a_2, also where a system takes A for a.
+
+    Those that are `done`, see `_read_table`, keep theirs.
+    """
+    names, taken = [], {unicodedata.normalize("NFC", row["name"]).casefold() for row in done.values()}
     for path in files:
-        name = stem = path.stem if path.suffix.lower() in PICTURES else path.name  # 1.2.840 has no suffix
+        name = stem = safe_name(path.stem if path.suffix.lower() in PICTURES else path.name)  # 1.2.840 has no suffix
         number = 1
         while unicodedata.normalize("NFC", name).casefold() in taken:
             number += 1
             name = f"{stem}_{number}"
-        taken.add(unicodedata.normalize("NFC", name).casefold())
-        names.append(name)
+        names.append(done.get(_name_in_table(path), {"name": name})["name"])
+        taken.add(unicodedata.normalize("NFC", names[-1]).casefold())
     return names
 
 
-def _make_folder(folder: Path | str) -> Path:
-    """Make a folder for results.
+def safe_name(name: str) -> str:
+    """Make a name that any system takes as the beginning of a file's name: no signs with a meaning, not too long.
+
+    None either with a meaning for a spreadsheet, see `files.cell`.
+    """
+    name = re.sub(r'[<>:"/\\|?*]|^[=+@-]', "_", escape(name)).strip(" .")
+    name = name.encode()[:MOST_NAME].decode(errors="ignore")
+    return f"_{name}" if RESERVED.match(name) or not name else name
+
+
+def _name_in_table(path: Path) -> str:
+    """What areas.csv calls a file."""
+    return str(cell(escape(str(path))))
+
+
+def _add_row(path: Path, row: dict) -> None:
+    """Write a row into areas.csv, and the names of the columns first where there are none."""
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        if not file.tell():
+            writer.writeheader()
+        writer.writerow({column: cell(value) for column, value in row.items()})
+
+
+def _read_table(path: Path) -> dict[str, dict]:
+    """Rows of an earlier run: file as in the table -> `COLUMNS` -> text, None where there is none, and "done" -> True.
+
+    A last row that is not all there is cut off from the table.
+
+    Raises:
+        DatasetError: the table is not one of ours.
+    """
+    try:
+        text = path.read_bytes() if path.exists() else b""
+        whole = text[: text.rfind(b"\n") + 1]
+        rows = list(csv.DictReader(whole.decode().splitlines()))
+        if any(tuple(row) != COLUMNS for row in rows) or text and not whole:
+            raise ValueError
+        if whole != text:
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+    except (ValueError, csv.Error) as error:
+        raise DatasetError(f"{path} is not as this version writes it. Give a new folder instead.") from error
+    return {row["file"]: {name: value or None for name, value in row.items()} | {"done": True} for row in rows}
+
+
+def _make_folder(folder: Path | str, go_on: bool) -> Path:
+    """Make a folder for results; to go on, it must hold the table of an earlier run, or nothing.
 
     Raises:
         DatasetError: it cannot be made, or holds something already.
@@ -347,9 +460,11 @@ def _make_folder(folder: Path | str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         inside = [path.name for path in folder.iterdir() if path.name[0] != "."]
+        for draft in folder.glob(".*.writing.png") if go_on else ():  # of a run that was killed
+            draft.unlink()
     except OSError as error:
         raise DatasetError(f"Cannot make the folder {folder}: {error.strerror}. Choose another.") from error
-    if inside:
+    if inside and not (go_on and "areas.csv" in inside):
         raise DatasetError(
             f"The folder {folder} is not empty ({inside[0]}). Choose a new one, so that nothing is lost."
         )

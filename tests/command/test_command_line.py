@@ -58,15 +58,19 @@ def test_predict_writes_what_it_can_and_ends_with_the_files_it_cannot(tmp_path, 
     build_unet(32, base_filters=2, depth=2).save(tmp_path / "model.keras")
     (tmp_path / "bad.png").write_text("no picture")
     results = tmp_path / "results"
-    options = ("--to", results, "--model", tmp_path / "model.keras", "--spacing", 1.5)
+    options = ("--to", results, "--model", tmp_path / "model.keras", "--spacing", 3)
     done = lungseg("predict", tmp_path / "bad.png", tiny_set / "CXR_png", *options)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "Error: 1 of 7 files could not be used" in done.stderr and "bad.png" in done.stderr.split("Error:")[1]
     assert "TINY_0001_1: 80 x 64 px, viewer's left" in done.stdout and "cm²" in done.stdout
     with open(results / "areas.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 7 and [row["row_mm"] for row in rows] == [""] + ["1.5"] * 6
+    assert len(rows) == 7 and [row["row_mm"] for row in rows] == [""] + ["3.0"] * 6
     assert len(list(results.glob("*.png"))) == 3 * 6
+    (tmp_path / "\x1bbad.png").write_text("no picture")
+    done = lungseg("predict", tmp_path / "\x1bbad.png", tiny_set / "CXR_png", *options, "--continue")
+    assert done.returncode == 1 and "6 of 7 files were done before." in done.stdout and "TINY" not in done.stdout
+    assert "\x1b" not in done.stderr and "x1bbad.png" in done.stderr
 
 
 @pytest.mark.slow

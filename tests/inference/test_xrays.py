@@ -1,6 +1,7 @@
 """Any X-ray file in, masks at its own size, an overlay and areas out."""
 
 import csv
+import os
 import time
 import tracemalloc
 import zlib
@@ -72,9 +73,9 @@ def test_a_picture_and_a_dicom_file_give_the_same_xray(tmp_path):
     stated = png_chunk(b"pHYs", (3937).to_bytes(4, "big") * 2 + b"\1")  # 100 dots per inch, of a screen or a printer
     picture.write_bytes(data[:33] + stated + data[33:])
     xray = xrays.read_xray(picture)
-    hospital = xrays.read_xray(write_dicom(tmp_path / "no suffix", image, 8, ImagerPixelSpacing=[0.2, 0.1]))
+    hospital = xrays.read_xray(write_dicom(tmp_path / "no suffix", image, 8, ImagerPixelSpacing=[4, 3]))
     assert np.array_equal(xray.image, image) and np.array_equal(hospital.image, image)
-    assert xray.spacing_mm is None and hospital.spacing_mm == (0.2, 0.1) and xray.path == picture
+    assert xray.spacing_mm is None and hospital.spacing_mm == (4, 3) and xray.path == picture
 
 
 def test_a_file_that_is_missing_or_claims_to_be_huge_is_named(tmp_path):
@@ -84,6 +85,40 @@ def test_a_file_that_is_missing_or_claims_to_be_huge_is_named(tmp_path):
     for name in ("gone.png", "gone.dcm", "bomb.png"):
         with pytest.raises(DatasetError, match=name):
             xrays.read_xray(tmp_path / name)
+
+
+def test_a_spacing_that_no_chest_has_gives_no_area_and_says_why(tmp_path):
+    image, masks = chest(120, 100)
+    for spacing, words in (
+        ([2, 2], "cm²"),
+        ([1.3, 1.3], "cm²"),
+        ([1, 1], "1 mm per pixel is what programs write"),
+        ([0.143, 0.143], "0.143 x 0.143 mm per pixel the whole picture would be less than 15 cm"),
+        ([9, 9], "more than 60 cm"),
+        ([1e308, 1e308], "more than 60 cm"),
+        ([1, 3], "shape would be another"),
+        (None, "does not say"),
+    ):
+        xray = xrays.read_xray(write_dicom(tmp_path / "chest.dcm", image, 8, PixelSpacing=spacing))
+        values = xrays.measure(xray, masks)
+        assert words in xrays.areas_in_words(values), spacing
+        assert ("both_cm2" in values) == ("row_mm" in values) == (words == "cm²"), spacing
+        assert bool(xray.unmeasured) == (words not in ("cm²", "does not say"))
+    assert xrays.with_spacing(xray, (2, 2)).spacing_mm == (2, 2)
+    assert xrays.with_spacing(xray, (9, 9)).unmeasured and not xrays.with_spacing(xray, (9, 9)).spacing_mm
+
+
+def test_the_shades_of_a_washed_out_picture_are_spread_before_it_is_scaled():
+    model = Reader(size=64)
+    ramp = np.add.outer(np.arange(512), np.arange(512)) / 1022  # 0 to 1
+    xrays.segment(model, of((ramp * 255).astype(np.uint8)))
+    plain = model.seen
+    for low, span in ((100, 30), (0, 60), (180, 75)):
+        xrays.segment(model, of(np.rint(low + ramp * span).astype(np.uint8)))
+        assert np.abs(model.seen - plain).max() < 0.06 and len(np.unique(model.seen)) > span + 1, "without steps"
+    for image in ((ramp * 200).astype(np.uint8), np.full((512, 512), 90, np.uint8)):
+        xrays.segment(model, of(image))
+        assert np.array_equal(np.rint(model.seen * 255), resize_image(image, 64)), "others are as in training"
 
 
 def test_masks_lie_where_the_picture_has_them_at_any_size_and_aspect():
@@ -233,6 +268,99 @@ def test_bad_files_and_a_spacing_given_by_hand(inputs, tmp_path):
     assert [(row["error"], row["row_mm"]) for row in rows[3:]] == [(None, 4), (None, 2)]
     assert rows[3]["both_cm2"] == pytest.approx(4 * rows[4]["both_cm2"], rel=0.001)
     assert "cm²" in xrays.areas_in_words(rows[3]) and "100 x 120 px" in xrays.areas_in_words(rows[3])
+
+
+def test_whatever_happens_to_a_file_is_its_own_row(inputs, tmp_path, monkeypatch):
+    files = [inputs / "chest.png", inputs / "broken.png", inputs / "Chest.dcm"]
+    for error in (RuntimeError("out of\nluck"), MemoryError(), RecursionError("deep"), OSError(28, "No space")):
+
+        def fail(path, error=error):
+            if path.name == "broken.png":
+                raise error
+            return of(chest(120, 100)[0])
+
+        monkeypatch.setattr(xrays, "read_xray", fail)
+        rows = xrays.predict_files(Reader(), files, tmp_path / type(error).__name__)
+        assert [bool(row["error"]) for row in rows] == [False, True, False]
+        assert "broken.png" in rows[1]["error"] and type(error).__name__ in rows[1]["error"]
+        assert rows[1]["error"].isprintable()
+    for error in (KeyboardInterrupt(), RuntimeError("UnknownError: KeyboardInterrupt:")):
+        with pytest.raises(KeyboardInterrupt):
+            xrays.failure(error, files[0]) if isinstance(error, Exception) else None
+            monkeypatch.setattr(xrays, "read_xray", lambda path, error=error: (_ for _ in ()).throw(error))
+            xrays.predict_files(Reader(), files, tmp_path / "stopped")
+
+
+def test_a_stopped_run_goes_on_where_it_was(inputs, tmp_path, monkeypatch):
+    files, out, read = [inputs / "Chest.dcm", inputs / "broken.png", inputs / "chest.png"], tmp_path / "out", []
+    usual = xrays.read_xray
+
+    def stop(path):
+        read.append(path)
+        if len(read) == 3:
+            raise KeyboardInterrupt
+        return usual(path)
+
+    monkeypatch.setattr(xrays, "read_xray", stop)
+    with pytest.raises(KeyboardInterrupt):
+        xrays.predict_files(Reader(), files, out)
+    with pytest.raises(DatasetError, match="not empty"):
+        xrays.predict_files(Reader(), files, out)
+    before = (out / "areas.csv").read_bytes()
+    with (out / "areas.csv").open("ab") as file:
+        file.write(b"half of a row")
+    (out / f".chest_overlay.{'0' * 32}.writing.png").touch()
+    extra = write_png(tmp_path / "other" / "Chest.png", chest(60, 50)[0])
+    rows = xrays.predict_files(Reader(), [extra, *files], out, go_on=True)
+    assert read[3:] == [extra, inputs / "chest.png"], "what is in the table is not read again"
+    assert [row["name"] for row in rows] == ["Chest_2", "Chest", "broken", "chest_3"]
+    assert [row.get("done") for row in rows] == [None, True, True, None]
+    assert (out / "areas.csv").read_bytes().startswith(before)
+    with (out / "areas.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["Chest", "broken", "Chest_2", "chest_3"]
+    assert not list(out.glob(".*"))
+    assert xrays.predict_files(Reader(), files, tmp_path / "new", go_on=True)[0]["error"] is None
+    (out / "areas.csv").write_text("mine,yours\n1,2\n")
+    with pytest.raises(DatasetError, match="areas.csv is not as this version"):
+        xrays.predict_files(Reader(), files, out, go_on=True)
+
+
+NAMES = {
+    "=cmd|' -C calc'!A0.png": "_cmd_' -C calc'!A0",
+    "@SUM(1).png": "_SUM(1)",
+    "\x1b[31mred\x07.png": "_x1b[31mred_x07",
+    "two\nlines.png": "two_nlines",
+    "con.png": "_con",
+    "LPT1.2.png": "_LPT1.2",
+    "end. .png": "end",
+    "a:b?.png": "a_b_",
+    "胸" * 83 + ".png": "胸" * 60,
+    os.fsdecode("Müller.png".encode("latin-1")): "M_udcfcller",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such names")
+def test_names_of_others_do_no_harm(tmp_path, monkeypatch):
+    picture = cv2.imencode(".png", chest(60, 50)[0])[1].tobytes()
+    made = {}
+    for name, expected in NAMES.items():
+        try:
+            (tmp_path / "in").mkdir(exist_ok=True)
+            (tmp_path / "in" / name).write_bytes(picture)
+            made[name] = expected
+        except OSError:  # some systems do not take each of them
+            continue
+    rows = xrays.predict_files(Reader(), [tmp_path / "in"], tmp_path / "out")
+    assert sorted(row["name"] for row in rows) == sorted(made.values()) and len(made) > 5
+    assert not any(row["error"] for row in rows) and len(list((tmp_path / "out").iterdir())) == 3 * len(made) + 1
+    (tmp_path / "in" / "-1+1.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path / "in")
+    xrays.predict_files(Reader(), ["-1+1.png", "=gone.png"], tmp_path / "relative")
+    for out in ("out", "relative"):
+        table = (tmp_path / out / "areas.csv").read_text(encoding="utf-8")
+        assert all(cell.isprintable() for cell in table.splitlines())
+        for row in csv.reader(table.splitlines()):
+            assert not any(each.startswith(("=", "+", "-", "@")) for each in row), row
 
 
 def test_a_model_that_merges_the_lungs_gives_one_mask_and_one_area(inputs, tmp_path):

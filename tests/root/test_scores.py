@@ -166,5 +166,10 @@ def test_rows_come_back_from_the_file_as_they_were(tmp_path, monkeypatch):
     rows = [known | row for known, row in zip(about, rows_of(dice=[0.9, 0.1 + 0.2]))]
     scores.write_scores(rows, tmp_path / "scores.csv")
     assert str(scores.read_scores(tmp_path / "scores.csv")) == str(rows)
+    named = [row | {"id": name} for row, name in zip(rows, ("=1+1", "-5"))]
+    scores.write_scores(named, tmp_path / "named.csv")
+    assert str(scores.read_scores(tmp_path / "named.csv")) == str(named)
+    text = (tmp_path / "named.csv").read_text()
+    assert "'=1+1" in text and "'-5" in text, "a spreadsheet computes nothing"
     monkeypatch.setattr(scores, "MEASURES", (*scores.MEASURES, "younger"))
     assert all(math.isnan(row["younger"]) for row in scores.read_scores(tmp_path / "scores.csv"))
