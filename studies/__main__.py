@@ -92,6 +92,13 @@ def run_course(options: argparse.Namespace) -> None:
     course_results.measure(options.data, options.other, options.to)
 
 
+def remarks(options: argparse.Namespace) -> None:
+    """Fit on drawings when an outline is called doubtful, and check it on real X-rays of both hospitals."""
+    from studies import remarks
+
+    remarks.measure_remarks(options.data, options.other, options.to)
+
+
 def ranges(options: argparse.Namespace) -> None:
     """Measure the real X-rays' anatomy and shades, and keep percentiles of each hospital's."""
     from studies import realism
@@ -146,6 +153,7 @@ COMMANDS = {
     "hospitals": (hospitals, ["data", "other", "to"]),
     "article": (article, ["data", "fold", "to"]),
     "speed": (speed, ["to"]),
+    "remarks": (remarks, ["data", "other", "to"]),
     "ranges": (ranges, ["data", "other", "to"]),
     "course": (run_course, ["data", "other", "to"]),
     "compare": (compare, ["drawn", "data", "other"]),

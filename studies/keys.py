@@ -63,6 +63,7 @@ STAGES = {
     # how long training takes does not depend on what the pictures show
     "speed": Stage(("studies.speed:measure_speed",), (), without=(DRAWING,)),
     "ranges": Stage(("studies.realism:measure_ranges",), SETS),
+    "remarks": Stage(("studies.remarks:measure_remarks",), SETS, needs_weights=True),
     "course": Stage(
         ("studies.course_results:measure", "lungseg_utils.recipes:LAPTOP", "notebooks/0*.py"), SETS, needs_weights=True
     ),

@@ -314,6 +314,25 @@ def assignments_table() -> str:
     return markdown_table(["", "assignment", "after notebooks", "time", "teacher's page", "open"], rows)
 
 
+def remarks_table() -> str:
+    """How often X-rays carry a remark, and pictures that are no upright frontal X-ray, by kind."""
+    if not (FOLDER / "remarks.json").exists():
+        return NOT_YET
+    result = kept("remarks.json")
+    drawings, real = result["drawings"], {one["name"]: one for one in result["real"]}
+    head = ["upright frontal X-rays", "n", "with a remark", "failures", "of them with a remark", "AUC of doubt"]
+    lines = []
+    for name, one in {**real, "drawings, half of them changed on purpose": drawings}.items():
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append([name, one["n"], f"{one['remarked']:.1%}", one["failures"], one["failures_remarked"], auc])
+    kinds, others = ["no upright frontal X-ray", "drawn, with a remark", "when its kind fitted nothing", *real], []
+    for kind, row in drawings["kinds"].items():
+        shares = [one["shown wrongly"].get(kind, {}).get("remarked") for one in real.values()]
+        shares = [row["remarked"], row["remarked_when_left_out"], *shares]
+        others.append([kind, *("" if share is None else f"{share:.0%}" for share in shares)])
+    return f"{markdown_table(head, lines)}\n\n{markdown_table(kinds, others)}"
+
+
 TABLES = {
     "score": (score_line, ["crossval-best"]),
     "badges": (badges, []),
@@ -328,6 +347,7 @@ TABLES = {
     "versions": (versions_table, ["pretrain"]),
     "cue": (cue_table, ["cue"]),
     "hospitals": (hospitals_table, ["hospitals"]),
+    "remarks": (remarks_table, ["remarks"]),
     "parts": (parts_table, ["parts"]),
 }
 """Mark in a page -> what stands between `<!-- mark -->` and `<!-- /mark -->`, with links from the repository's root,

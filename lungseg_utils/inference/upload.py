@@ -11,7 +11,7 @@ import cv2
 import keras
 
 from lungseg_utils.files import DatasetError, escape
-from lungseg_utils.inference.xrays import areas_in_words, failure, measure, overlay, read_xray, segment
+from lungseg_utils.inference.xrays import areas_in_words, failure, measure, overlay, predict_xray, read_xray
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -77,15 +77,16 @@ def describe_file(model: keras.Model, path: Path, name: str) -> str:
     """
     try:
         xray = read_xray(path)
-        masks = segment(model, xray)
+        masks, said = predict_xray(model, xray)
     except Exception as error:  # here, because what a button raises is seen by nobody
         return f"<p>{html.escape(failure(error, path).replace(escape(str(path)), escape(name)))}</p>"
-    picture = cv2.imencode(".png", overlay(xray.image, masks)[..., ::-1])[1]  # OpenCV's order is blue, green, red
+    picture = cv2.imencode(".png", overlay(xray.image, masks, said)[..., ::-1])[1]  # OpenCV's order is blue, green, red
     alt = f"The X-ray {name} with a solid line around the lung on the viewer's left and a dashed one around the other."
     if masks.shape[-1] == 1:
         alt = f"The X-ray {name} with a line around each lung."
+    found = areas_in_words(measure(xray, masks) | {"remark": said})
     return (
         f'<img alt="{html.escape(alt)}" style="max-width: 512px" '
         f'src="data:image/png;base64,{base64.b64encode(picture.tobytes()).decode()}">'
-        f"<p>{html.escape(name)}: {areas_in_words(measure(xray, masks))}</p>"
+        f"<p>{html.escape(name)}: {html.escape(found, quote=False)}</p>"
     )

@@ -6,6 +6,7 @@ From the command line: `python -m lungseg_utils predict FILE ... --to FOLDER`. L
 import lungseg_utils.quiet  # noqa: F401, I001  (TensorFlow without its start-up messages)
 import csv
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from lungseg_utils.images import shown_range
 from lungseg_utils.inference.dicom import SPREAD, SUFFIXES, is_dicom, read_dicom
 from lungseg_utils.inference.dicom_seg import check_installed, write_dicom_seg
 from lungseg_utils.inference.pictures import read_picture
+from lungseg_utils.inference.remarks import LOOKS, NO_CHEST, remark
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
 
@@ -32,7 +34,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)  
 OVERLAY_SIDE = 1024  # px, longer side of an overlay at most
 OUTLINES = ((255, 210, 31), (53, 208, 255))  # RGB; the first is drawn solid, the second dashed
 AREAS = {"viewers_left_cm2": LUNGS[0], "viewers_right_cm2": LUNGS[1], "both_cm2": LUNGS[2]}
-COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "error")
+COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "remark", "error")
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,53 @@ def segment(model: keras.Model, xray: XRay) -> np.ndarray:
     Raises:
         DatasetError: the model is of another kind.
     """
+    return to_masks(_ask(model, xray)[0], *xray.image.shape)
+
+
+def predict_xray(model: keras.Model, xray: XRay) -> tuple[np.ndarray, str]:
+    """Predict the masks of one X-ray, as `segment` does, and say in a sentence when they may be wrong.
+
+    Both come from one pass through the network. The remark is empty when nothing is odd: see `remarks.remark`. Where a
+    picture shows no chest, it is looked at again, inverted and turned; if one of these is as it should, the remark says
+    so.
+
+    Raises:
+        DatasetError: the model is of another kind.
+    """
+    probabilities, picture = _ask(model, xray)
+    masks = to_masks(probabilities, *xray.image.shape)
+    area = (lung_areas(masks, xray.spacing_mm) or {}).get(LUNGS[2])
+    said = remark(probabilities, picture, xray.image, xray.about, area)
+    return masks, _look_again(model, xray, said) if said in NO_CHEST else said
+
+
+def _look_again(model: keras.Model, xray: XRay, said: str) -> str:
+    """The remark on a picture that is a frontal chest X-ray if it is inverted or turned; else the one it has."""
+    ways = {"inverted": [255 - xray.image], "turned": [np.rot90(xray.image, quarters) for quarters in (1, 3, 2)]}
+    for look, images in ways.items():
+        for image in map(np.ascontiguousarray, images):
+            if not remark(*_ask(model, replace(xray, image=image)), image, {}, None):
+                return LOOKS[look]
+    return said
+
+
+def _ask(model: keras.Model, xray: XRay) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (height, width, masks) of an X-ray, and what the model saw of it, (height, width)."""
     _check_model(model)
-    size, (height, width) = model.input_shape[1], xray.image.shape
+    square, place = to_square(xray.image, model.input_shape[1])
+    return predict_probabilities(model, square[np.newaxis])[0][place], square[place]
+
+
+def to_square(image: np.ndarray, size: int) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """Bring a picture to the square that a model sees, (size, size), stretched, and say where in it it lies."""
+    height, width = image.shape
     place = letterbox(height, width, size, MAX_ASPECT)
-    image = stretch(xray.image)
+    image = stretch(image)
     square = np.zeros((size, size), image.dtype)
     rows, columns = square[place].shape
     method = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR  # as images.resize_image
     square[place] = cv2.resize(image, (columns, rows), interpolation=method)
-    return to_masks(predict_probabilities(model, square[np.newaxis])[0][place], height, width)
+    return square, place
 
 
 def stretch(image: np.ndarray) -> np.ndarray:
@@ -175,15 +215,17 @@ def lung_areas(masks: np.ndarray, spacing_mm: tuple[float, float] | None) -> dic
     return {lung: float(np.count_nonzero(layer) * square_cm) for lung, layer in zip(LUNGS[-len(layers) :], layers)}
 
 
-def overlay(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+def overlay(image: np.ndarray, masks: np.ndarray, said: str = "") -> np.ndarray:
     """Draw the outlines of masks over an X-ray: solid for the first, dashed for the second, both edged in black.
 
     Args:
         image: (height, width) uint8.
         masks: (height, width, masks) uint8, {0, 1}: one or two masks.
+        said: remark to write into a bar above the picture, in ASCII.
 
     Returns:
-        (height, width, 3) uint8, RGB. A picture whose longer side is above `OVERLAY_SIDE` is scaled down to it.
+        (height, width, 3) uint8, RGB. A picture whose longer side is above `OVERLAY_SIDE` is scaled down to it. With
+        a remark it is higher by the bar.
     """
     scale = min(1, OVERLAY_SIDE / max(image.shape))
     height, width = (max(1, round(side * scale)) for side in image.shape)
@@ -202,7 +244,19 @@ def overlay(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
         cv2.polylines(picture, pieces, closed, (0, 0, 0), 3 * line)
     for pieces, closed, colour in lines:
         cv2.polylines(picture, pieces, closed, colour, line)
-    return picture
+    return np.vstack([_bar(said, width), picture]) if said else picture
+
+
+def _bar(text: str, width: int) -> np.ndarray:
+    """A dark bar (height, width, 3) uint8 with a text, in as many lines as it needs."""
+    scale = max(0.4, width / 1000)
+    letter, line = 19 * scale, round(36 * scale)  # px of OpenCV's font, about, and from line to line
+    lines = textwrap.wrap(text, max(1, int(width / letter) - 1))
+    bar = np.full((line * len(lines) + line // 2, width, 3), 30, np.uint8)
+    for number, words in enumerate(lines, 1):
+        at = (round(letter / 2), line * number)
+        cv2.putText(bar, words, at, cv2.FONT_HERSHEY_SIMPLEX, scale, OUTLINES[0], max(1, round(2 * scale)), cv2.LINE_AA)
+    return bar
 
 
 # --- many files ---
@@ -275,12 +329,12 @@ def _predict_file(model: keras.Model, path: Path, stem: Path, spacing_mm: float 
     xray = read_xray(path)
     if spacing_mm and not xray.spacing_mm:
         xray = with_spacing(xray, (spacing_mm, spacing_mm))
-    masks = segment(model, xray)
+    masks, said = predict_xray(model, xray)
     names = ("viewers_left", "viewers_right") if masks.shape[-1] == 2 else ("lungs",)
     for channel, name in enumerate(names):
         _write_png(stem.with_name(f"{stem.name}_{name}.png"), masks[..., channel] * np.uint8(255))
-    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(xray.image, masks))
-    values = measure(xray, masks)
+    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(xray.image, masks, said))
+    values = measure(xray, masks) | {"remark": said or None}
     if seg and is_dicom(path):
         try:
             write_dicom_seg(path, masks, xray.spacing_mm, OUTLINES, stem.with_name(f"{stem.name}_seg.dcm"))
@@ -302,11 +356,12 @@ def measure(xray: XRay, masks: np.ndarray) -> dict:
 
 
 def areas_in_words(values: dict) -> str:
-    """Say in a line what `measure` found."""
+    """Say in a line what `measure` found, and the remark."""
     areas = [f"{lung} {values[column]:.0f} cm²" for column, lung in AREAS.items() if values.get(column) is not None]
     why = values.get("unmeasured") or "the file does not say how large a pixel is"
     found = ", ".join(areas) or f"areas unknown, because {why}"
-    return f"{values['width_px']} x {values['height_px']} px, {found}"
+    said = f". Remark: {values['remark']}" if values.get("remark") else ""
+    return f"{values['width_px']} x {values['height_px']} px, {found}{said}"
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

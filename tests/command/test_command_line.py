@@ -72,7 +72,8 @@ def test_predict_takes_the_shipped_model_unless_told_otherwise(tmp_path, tiny_se
     image = next((tiny_set / "CXR_png").iterdir())
     monkeypatch.setattr(sys, "argv", ["lungseg", "predict", str(image), "--to", str(tmp_path / "out")])
     assert command.main() == 0
-    assert f"{image.stem}: 80 x 64 px, areas unknown" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{image.stem}: 80 x 64 px, areas unknown" in said and "Remark: " in said, "and the exit code is 0"
     assert (tmp_path / "out" / f"{image.stem}_overlay.png").exists()
     assert command.main() == 1 and "not empty" in capsys.readouterr().err
 

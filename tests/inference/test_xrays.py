@@ -246,7 +246,7 @@ def test_predict_files_writes_masks_overlays_and_a_table(inputs, tmp_path):
             assert mask.shape == (120, 100) and set(np.unique(mask)) == {0, 255}
             assert dice(true[..., channel], mask) > 0.97
         picture = read_png(out / f"{name}_overlay.png")[..., ::-1]
-        assert np.array_equal(picture, xrays.overlay(image, xrays.segment(Reader(), of(image))))
+        assert np.array_equal(picture, xrays.overlay(image, *xrays.predict_xray(Reader(), of(image))))
         expected |= {f"{name}_{what}.png" for what in ("viewers_left", "viewers_right", "overlay")}
     assert {path.name for path in out.iterdir()} == expected
 

@@ -18,3 +18,14 @@ def test_the_course_takes_minutes_and_its_model_is_good(name, least):
 def test_a_model_that_saw_only_drawings_works_on_real_xrays():
     dice = kept("course-phantom-laptop.json")["unseen"]["groups"]["all"]["both"]["dice"]
     assert dice["n"] == 138 and dice["mean"] >= 0.935
+
+
+def test_remarks_are_made_where_they_should_be():
+    remarks = kept("remarks.json")
+    kinds = remarks["drawings"]["kinds"]
+    assert len(kinds) >= 12 and sum(one["n"] for one in kinds.values()) >= 100
+    assert sum(one["remarked"] * one["n"] for one in kinds.values()) >= 0.95 * sum(one["n"] for one in kinds.values())
+    assert sum(hospital["n"] for hospital in remarks["real"]) == 138 + 275
+    for hospital in remarks["real"]:
+        assert hospital["remarked"] <= 0.06 and (hospital["auc"] or 1) >= 0.9
+        assert all(one["remarked"] >= 0.9 for one in hospital["shown wrongly"].values())
