@@ -6,10 +6,10 @@ from modules before it::
     quiet, files -> cases -> images -> splits -> recipes -> pipeline -> unet -> losses -> training -> scores
     -> prediction -> figures -> exercises -> course
 
-Everything else has a room with its own door: `drawing` (the X-rays drawn by code), `inference` (an X-ray of one's own),
-`command` (the command line), `kept` (measured figures), `pretrained` (the shipped model). Rooms may import the root; of
-the rooms, the root knows `drawing` alone. Importing the package imports none of this: only the modules that compute
-with TensorFlow load it.
+Everything else has a room with its own door: `drawing` (the X-rays drawn by code), `formats` (files of others),
+`inference` (an X-ray of one's own), `command` (the command line), `kept` (measured figures), `pretrained` (the shipped
+model). Rooms may import the root, which knows `drawing` alone. Importing the package imports none of this: only the
+modules that compute with TensorFlow load it.
 """
 
 

@@ -124,7 +124,7 @@ def is_whole(data: bytes) -> bool:
     """Whether a PNG is complete; a JPEG need only have an end mark, and other formats are left to OpenCV.
 
     Some versions of OpenCV fill what is missing. A PNG is a chain of chunks (length, name, content, checksum) up to
-    the chunk IEND: all of them are checked. `inference.pictures` looks closer at JPEG files.
+    the chunk IEND: all of them are checked. `formats.pictures` looks closer at JPEG files.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return b"\xff\xd9" in data

@@ -26,8 +26,9 @@ from lungseg_utils.cases import (
     read_sex,
     read_text,
 )
-from lungseg_utils.command.layouts import Found, Picture, XRay, find
 from lungseg_utils.files import DatasetError, write_whole
+from lungseg_utils.formats.layouts import Found, Picture, XRay, find
+from lungseg_utils.formats.xray import read_xray
 from lungseg_utils.images import check_mask, drop_specks, read_grey, read_masks
 
 NOT_TAKEN = "not_taken.csv"
@@ -92,8 +93,6 @@ def convert(source: Path, folder: Path) -> list[str]:
 
 def _write_all(found: Found, draft: Path) -> dict[str, dict]:
     """Write what can be taken into a draft; return a row of ``cases.csv`` for each X-ray taken, by its ID."""
-    from lungseg_utils.inference.xrays import read_xray  # loads TensorFlow
-
     rows = {}
     for xray in tqdm(found.xrays, "Converting", unit="X-ray", leave=False):
         try:

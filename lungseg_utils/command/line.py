@@ -28,7 +28,7 @@ def convert(options: argparse.Namespace) -> None:
     """Bring a data set of another layout (masks of both lungs, Kaggle's copies, run lengths) into the course's."""
     from lungseg_utils.command.convert import convert
 
-    print("\n".join(convert(options.source, options.folder)))
+    print("\n".join(map(escape, convert(options.source, options.folder))))
 
 
 def check_model_file(path: Path) -> None:
@@ -63,9 +63,7 @@ def predict(options: argparse.Namespace) -> None:
         from lungseg_utils.prediction import load_pretrained
 
         model = load_pretrained()
-    rows = xrays.predict_files(
-        model, options.files, options.to, options.spacing, options.dicom_seg, options.go_on
-    )
+    rows = xrays.predict_files(model, options.files, options.to, options.spacing, options.dicom_seg, options.go_on)
     failed = [row for row in rows if row["error"]]
     if before := sum("done" in row for row in rows):
         print(f"{before} of {len(rows)} files were done before.")

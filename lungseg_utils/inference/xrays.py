@@ -9,7 +9,7 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,75 +18,22 @@ import numpy as np
 from tqdm import tqdm
 
 from lungseg_utils.files import DatasetError, cell, escape, write_whole
+from lungseg_utils.formats.dicom import SPREAD, SUFFIXES, is_dicom
+from lungseg_utils.formats.dicom_seg import check_installed, write_dicom_seg
+from lungseg_utils.formats.xray import XRay, read_xray, with_spacing
 from lungseg_utils.images import shown_range
-from lungseg_utils.inference.dicom import SPREAD, SUFFIXES, is_dicom, read_dicom
-from lungseg_utils.inference.dicom_seg import check_installed, write_dicom_seg
-from lungseg_utils.inference.pictures import read_picture
 from lungseg_utils.inference.remarks import LOOKS, NO_CHEST, remark
 from lungseg_utils.prediction import predict_probabilities, to_masks
 from lungseg_utils.scores import LUNGS
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", *SUFFIXES)
 MAX_ASPECT = 1.35  # longer over shorter side: plates of 35 x 43 cm have 1.23, small ones of 18 x 24 cm 1.33
-FIELD_MM = (150, 600)  # longer side of a chest X-ray: cropped, of a small child; a large plate, larger on the detector
 MOST_NAME = 180  # bytes: most systems take names of 255, and up to 66 are put around one
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)  # names that Windows keeps for devices
 OVERLAY_SIDE = 1024  # px, longer side of an overlay at most
 OUTLINES = ((255, 210, 31), (53, 208, 255))  # RGB; the first is drawn solid, the second dashed
 AREAS = {"viewers_left_cm2": LUNGS[0], "viewers_right_cm2": LUNGS[1], "both_cm2": LUNGS[2]}
 COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "remark", "error")
-
-
-@dataclass(frozen=True)
-class XRay:
-    """A chest X-ray as it lies in its file.
-
-    Attributes:
-        path: the file.
-        image: (height, width) uint8, 0 to 255, bones bright and air dark.
-        spacing_mm: millimetres from row to row and from column to column; None when the file does not say.
-        about: what a DICOM file says about itself: those of `dicom.ABOUT` that are not empty.
-        unmeasured: why a spacing that was stated is not used, as the end of a sentence; empty when there is none such.
-    """
-
-    path: Path
-    image: np.ndarray
-    spacing_mm: tuple[float, float] | None = None
-    about: dict[str, str] = field(default_factory=dict)
-    unmeasured: str = ""
-
-
-def read_xray(path: Path | str) -> XRay:
-    """Read a chest X-ray from a DICOM file (see `dicom.read_dicom`) or a picture (see `pictures.read_picture`).
-
-    A picture is taken as it is: its bones must be bright. It has no spacing: the resolution that a PNG or JPEG states
-    is a screen's or a printer's.
-
-    Raises:
-        DatasetError: the file is missing, damaged or no grey picture. The message names it and the way out.
-    """
-    path = Path(path)
-    if not is_dicom(path):
-        return XRay(path, read_picture(path))
-    image, spacing_mm, about = read_dicom(path)
-    if spacing_mm == (1, 1):
-        why = "1 mm per pixel is what programs write that do not know it"
-        return XRay(path, image, about=about, unmeasured=why)
-    return with_spacing(XRay(path, image, about=about), spacing_mm)
-
-
-def with_spacing(xray: XRay, spacing_mm: tuple[float, float] | None) -> XRay:
-    """Give an X-ray its millimetres from row to row and from column to column, if a chest X-ray can have them."""
-    if spacing_mm is None:
-        return xray
-    longer = max(side * step for side, step in zip(xray.image.shape, spacing_mm))
-    stated = f"with {spacing_mm[0]:.4g} x {spacing_mm[1]:.4g} mm per pixel"
-    if not FIELD_MM[0] <= longer <= FIELD_MM[1]:
-        limit = f"less than {FIELD_MM[0] // 10}" if longer < FIELD_MM[0] else f"more than {FIELD_MM[1] // 10}"
-        return replace(xray, spacing_mm=None, unmeasured=f"{stated} the whole picture would be {limit} cm long")
-    if max(spacing_mm) > 2 * min(spacing_mm):
-        return replace(xray, spacing_mm=None, unmeasured=f"{stated} its shape would be another")
-    return replace(xray, spacing_mm=spacing_mm, unmeasured="")
 
 
 def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:

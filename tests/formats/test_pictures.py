@@ -17,8 +17,8 @@ from pydicom.encaps import encapsulate
 from test_dicom import dataset_of
 
 from lungseg_utils.files import DatasetError
-from lungseg_utils.inference import dicom as dicom_files
-from lungseg_utils.inference.pictures import read_picture
+from lungseg_utils.formats import dicom as dicom_files
+from lungseg_utils.formats.pictures import read_picture
 from lungseg_utils.inference.xrays import read_xray
 
 # soft shapes with a black lower edge, as an X-ray has: bytes that are missing there change little

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from lungseg_utils.files import DatasetError
+from lungseg_utils.formats.dicom import SUFFIXES, is_dicom
 from lungseg_utils.images import read_grey
-from lungseg_utils.inference.dicom import SUFFIXES, is_dicom
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", *SUFFIXES}
 TABLES = {".csv", ".tsv", ".gz"}

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from lungseg_utils.files import DatasetError, escape
+from lungseg_utils.formats.pictures import JPEG, MOST_PIXELS, check_file, check_pixels, size_of
 from lungseg_utils.images import shown_range
-from lungseg_utils.inference.pictures import JPEG, MOST_PIXELS, check_file, check_pixels, size_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

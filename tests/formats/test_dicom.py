@@ -15,7 +15,7 @@ from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
 
 from lungseg_utils.cases import DatasetError
-from lungseg_utils.inference.dicom import is_dicom, read_dicom
+from lungseg_utils.formats.dicom import is_dicom, read_dicom
 
 # every shade, in an order that a turned or mirrored picture would not keep
 IMAGE = np.random.default_rng(3).permutation(np.arange(40 * 64) % 256).reshape(40, 64).astype(np.uint8)
