@@ -32,9 +32,7 @@ TABLE, SIZES = "cases.csv", "original_sizes.csv"
 ORIGINAL_MM = 0.0875  # millimetres per pixel of the original pictures of the Montgomery set
 OFFICIAL_SIZES = {(4892, 4020), (4020, 4892)}  # their (height, width): the scanner's plate, upright or on its side
 ID_COLUMNS = ("id", "image_id", "imageid", "image", "image_index", "filename", "file_name", "file", "study_id")
-KNOWN_RULE = (
-    "Finding is 0 or 1, sex F, M or O, age full years, row_mm and column_mm both millimetres above 0, or empty."
-)
+KNOWN_RULE = "Finding is 0 or 1, sex F, M or O, age full years, row_mm and column_mm both mm above 0, or empty."
 SIZES_RULE = "Columns must be id,original_width_px,original_height_px, the last two whole numbers above 0."
 OTHER_LAYOUT = "To bring a data set of another layout into this one: lungseg convert SOURCE FOLDER."
 
