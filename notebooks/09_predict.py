@@ -1076,6 +1076,42 @@ for name, value in sorted(stress.items(), key=lambda item: -item[1]["mean"]):
 # No row of this list is about children, patients lying down, or lungs that are white all over. Those were not measured.
 
 # %% [markdown]
+# ## How to ask a network what it looks at
+#
+# A network that is wrong does not say why. But you can ask it as you would ask a child: change **one** thing, hold all
+# else still, and see whether the answer changes. This is an *intervention*. It says more than a colourful map of where
+# the network "looks", because it tests a guess.
+#
+# The mistake was the tongue of "lung" down the flank. What lies below the lungs of real X-rays was changed, one thing
+# at a time, and the shipped model of version 2 was asked again. Lungs and truth stayed as they were.
+#
+# > **Predict.** If the network follows the shape of the diaphragm, what happens when all below it becomes darker?
+
+# %%
+cue = kept("cue.json")
+before = cue["earlier"]["2"]
+today = {row["name"]: (row["dice"]["mean"], row["below"]["over"]) for row in cue["rows"]}
+print("share of X-rays with a tongue of more than 3 % of the lungs\n")
+print(f"{'changed below the lungs':57} {'version 2':>9} {'version 3':>9}")
+for name, old in before.items():
+    print(f"{name:57} {old['over']:9.0%} {today[name][1]:9.0%}")
+
+# %%
+assert before["all of it 25% darker"]["over"] > 0.9, "darkness alone made tongues"
+assert before["all of it 25% brighter"]["over"] < 0.05, "and light alone took them away"
+assert today["none"][1] < before["none"]["over"] / 2, "the new drawings helped where nothing is changed"
+
+# %% [markdown]
+# So version 2 did not look at the diaphragm. It took "dark beside the wall" for lung. Why? In its drawings the wall
+# beside the lungs was hardly brighter than the edge of the lung, and the belly was always far brighter than both. In
+# real X-rays the wall is clearly brighter than the lung, and the flank below looks like the wall. The drawings of
+# version 3 have that wall, and bellies from nearly as dark as the lungs to white. The last column shows what it changed,
+# and what is still left of the mistake.
+#
+# Three steps that you can repeat with any network: guess a cue, change that cue alone, and mend the *data* that taught
+# it. Then ask again.
+
+# %% [markdown]
 # ## Scores that stand up
 #
 # Your test set holds few X-rays. They come from one split, and one training was scored on them. Would another split

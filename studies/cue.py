@@ -19,7 +19,7 @@ from lungseg_utils.images import read_grey, read_masks, resize_image
 from lungseg_utils.kept import FOLDER
 from lungseg_utils.prediction import load_pretrained, predict_probabilities, to_masks
 from lungseg_utils.scores import dice, spread
-from studies.provenance import begin, finish
+from studies.provenance import begin, finish, versions
 from studies.scoring import below_border, lower_border, share_below
 
 FLANK = (-0.06, 0.22)  # from beyond the lung's outer wall, share of the picture's width, to within it, of the lung's
@@ -116,7 +116,7 @@ def measure_cue(data: Path, measured: Path = FOLDER) -> dict:
 
     Returns:
         Content of the file: `rows` with `name`, and of both lungs merged, at the file's own size, `dice` (`spread`) and
-        `below` (`share_below`).
+        `below` (`share_below`); `earlier`, what `versions.toml` keeps of models before it.
     """
     cases, model, noted = find_cases(data), load_pretrained(), begin("cue", (None, data))
     rows: dict[str, list[dict]] = {name: [] for name in (*CHANGES, CUT)}
@@ -131,6 +131,8 @@ def measure_cue(data: Path, measured: Path = FOLDER) -> dict:
         {"name": name, "dice": spread(some, "dice"), "below": share_below([row["below"] for row in some])}
         for name, some in rows.items()
     ]
-    result = {"data": set_folder(data).name, "rows": table, "provenance": finish(noted, (None, data))}
+    earlier = {version: about["cue"] for version, about in versions().items() if "cue" in about}
+    result = {"data": set_folder(data).name, "rows": table, "earlier": earlier}
+    result["provenance"] = finish(noted, (None, data))
     write_json(result, measured / "cue.json")
     return read_json(measured / "cue.json")

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +124,11 @@ def _inputs(stage: str, data: keys.Folders) -> dict:
     key = keys.stage_key(stage, data)
     inputs = {"key": keys.digest(key)} | ({"phantom_version": key["drawing"]} if "drawing" in key else {})
     return inputs | ({"weights": keys.file_hash(SHIPPED_WEIGHTS)} if keys.STAGES[stage].needs_weights else {})
+
+
+def versions() -> dict[str, dict]:
+    """What `versions.toml` keeps of the shipped models before that of today, by version of the drawing."""
+    return tomllib.loads((keys.ROOT / "studies" / "versions.toml").read_text(encoding="utf-8"))
 
 
 def now() -> str:

@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lungseg_utils.scores import summarise
 from lungseg_utils.training import model_for
 from lungseg_utils.unet import multiply_adds
 from studies import keys
+from studies.provenance import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "notebooks" / "results"
@@ -101,17 +101,17 @@ def unseen_table() -> str:
 def versions_table() -> str:
     """The table of the shipped models, by version of the drawing: those of `versions.toml`, and that of today."""
     scores = kept("scores.json")
-    versions = tomllib.loads((ROOT / "studies" / "versions.toml").read_text(encoding="utf-8"))
-    today = versions.setdefault(str(scores["training"]["phantom_version"]), {})
+    models = versions()
+    today = models.setdefault(str(scores["training"]["phantom_version"]), {})
     for name in ("other", "real"):
         if name in scores:
             both = scores[name]["groups"]["all"]["both"]
             below = {"over": both["below"]["over"]} if "below" in both else {}
             today[scores[name]["name"]] = both["dice"] | below
     lines = []
-    for version in sorted(versions, key=int):
-        for name in sorted(versions[version].keys() - {"source"}):
-            one = versions[version][name]
+    for version in sorted(models, key=int):
+        for name in sorted(models[version].keys() - {"source", "cue"}):
+            one = models[version][name]
             below = {"below": one} if "over" in one else {}
             lines.append([version, name, one["n"], *score_cells({"dice": one, **below}, "worst below")])
     return markdown_table(["drawing, version", "real X-rays", "n", *score_head("worst below")], lines)
