@@ -1105,8 +1105,8 @@ assert today["none"][1] < before["none"]["over"] / 2, "the new drawings helped w
 # So version 2 did not look at the diaphragm. It took "dark beside the wall" for lung. Why? In its drawings the wall
 # beside the lungs was hardly brighter than the edge of the lung, and the belly was always far brighter than both. In
 # real X-rays the wall is clearly brighter than the lung, and the flank below looks like the wall. The drawings of
-# version 3 have that wall, and bellies from nearly as dark as the lungs to white. The last column shows what it changed,
-# and what is still left of the mistake.
+# version 3 have that wall, and bellies from nearly as dark as the lungs to white. The last column shows what it
+# changed, and what is still left of the mistake.
 #
 # Three steps that you can repeat with any network: guess a cue, change that cue alone, and mend the *data* that taught
 # it. Then ask again.
