@@ -345,14 +345,14 @@ def test_dicom_pictures_bring_their_spacing(tmp_path):
         dataset.SOPClassUID, dataset.SOPInstanceUID = uid.ComputedRadiographyImageStorage, uid.generate_uid()
         dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = HEIGHT, WIDTH, 1
         dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
-        dataset.PhotometricInterpretation, dataset.PixelSpacing = "MONOCHROME2", [0.2, 0.3]
+        dataset.PhotometricInterpretation, dataset.PixelSpacing = "MONOCHROME2", [3, 4]
         dataset.PixelData = PICTURES[name].tobytes()
         dataset["PixelData"].VR = "OB"
         dataset.save_as(tmp_path / f"source/images/{name}.dcm", enforce_file_format=True)
         write(tmp_path / f"source/masks/{name}.png", (left | right) * 255)
     convert(tmp_path / "source", tmp_path / "new")
     for case in find_cases(tmp_path / "new"):
-        assert case.spacing_mm == (0.2, 0.3) and np.array_equal(read_masks(case)[..., 0], LUNGS[case.id][0])
+        assert case.spacing_mm == (3, 4) and np.array_equal(read_masks(case)[..., 0], LUNGS[case.id][0])
         np.testing.assert_array_equal(read_grey(case.image), PICTURES[case.id])
 
 

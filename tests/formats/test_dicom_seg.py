@@ -48,15 +48,15 @@ def sides(segmentation) -> list[str]:
 
 
 def test_masks_spacing_and_references_come_back(segmentation_of):
-    row, found, segmentation = segmentation_of(PixelSpacing=[0.2, 0.3], PatientOrientation=["L", "F"])
-    assert row["error"] is None and row["row_mm"] == 0.2
+    row, found, segmentation = segmentation_of(PixelSpacing=[2, 3], PatientOrientation=["L", "F"])
+    assert row["error"] is None and row["row_mm"] == 2
     (source,) = segmentation.get_source_image_uids()
     planes = segmentation.get_pixels_by_source_instance([source[2]])
     assert np.array_equal(planes[0], found) and found.any(axis=(0, 1)).all()
     assert source[0] == STUDY["StudyInstanceUID"] == segmentation.StudyInstanceUID
     assert source[1] == STUDY["SeriesInstanceUID"] != segmentation.SeriesInstanceUID
     measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
-    assert measures.PixelSpacing == [0.2, 0.3] and segmentation.PatientName == "Doe^Ann"
+    assert measures.PixelSpacing == [2, 3] and segmentation.PatientName == "Doe^Ann"
     shared, frames = segmentation.SharedFunctionalGroupsSequence[0], segmentation.PerFrameFunctionalGroupsSequence
     assert shared.PlaneOrientationSequence[0].ImageOrientationPatient == [1, 0, 0, 0, 1, 0], "else no viewer opens it"
     assert [frame.PlanePositionSequence[0].ImagePositionPatient for frame in frames] == [[0, 0, 0]] * 2
