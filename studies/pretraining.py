@@ -56,7 +56,7 @@ class Plan:
     held_out: int
 
 
-SHIPPED = Plan(recipe=DRAWINGS, drawings=8000, validated=300, rough=0.3, seed=42, held_out=100)
+SHIPPED = Plan(recipe=DRAWINGS, drawings=6000, validated=300, rough=0.3, seed=42, held_out=100)
 
 
 # --- training ---

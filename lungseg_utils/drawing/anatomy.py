@@ -96,7 +96,7 @@ def hidden_air(canvas: Canvas, rng: Rng, patient: Patient, away: np.ndarray) -> 
     share = (
         beside
         * bell(below / u(*ranges.RECESS))
-        * (1 - (below > 0) * u(0, 0.5))
+        * (1 - (below > 0) * u(0.1, 0.5))
         * ramp(canvas.t, 0, 0.2)
         * (1 - u(0, 0.4))
     )

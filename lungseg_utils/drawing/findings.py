@@ -3,7 +3,7 @@
 import numpy as np
 
 from lungseg_utils.drawing import ranges
-from lungseg_utils.drawing.canvas import Canvas, Rng, mirror, oval, ramp
+from lungseg_utils.drawing.canvas import Canvas, Rng, mirror, oval
 from lungseg_utils.drawing.patient import Patient
 
 
@@ -22,7 +22,7 @@ def _spot_in_lung(rng: Rng, patient: Patient, low: float, high: float) -> tuple[
 
 
 def _infiltrate(canvas: Canvas, rng: Rng, patient: Patient) -> tuple[np.ndarray, str]:
-    at, t, where = _spot_in_lung(rng, patient, 0.05, 0.9)
+    at, t, where = _spot_in_lung(rng, patient, 0.05, 0.75)
     layer = np.zeros_like(canvas.u)
     for _ in range(rng.integers(3, 10)):
         wide, du, dt = rng.uniform(0.05, 0.2), rng.normal(0, 0.1), rng.normal(0, 0.06)
@@ -70,21 +70,11 @@ def fluid(canvas: Canvas, rng: Rng) -> tuple[np.ndarray, str]:
     return canvas.fill([mirror(shape, side)]), f"effusion, {_side(side)} costophrenic angle blunted"
 
 
-def _veil(canvas: Canvas, rng: Rng, patient: Patient) -> tuple[np.ndarray, str]:
-    side, start = int(rng.choice((-1, 1))), rng.uniform(-0.5, 0.7)
-    lung = canvas.fill([patient.outlines[(side + 1) // 2]], 0.004)
-    grey = canvas.full(ramp(canvas.t, start, start + rng.uniform(0.02, 0.5))) * (1 + 0.15 * canvas.noise(rng, 12))
-    return lung * grey * rng.uniform(*ranges.VEIL), f"opacity of {_side(side)} lung"
-
-
 FINDINGS = (_infiltrate, _infiltrate, _nodules, _cavity, _scar)  # infiltrates are the most frequent
 
 
 def signs(canvas: Canvas, rng: Rng, patient: Patient) -> tuple[np.ndarray, list[str]]:
     """One to three signs of disease inside the lungs."""
     count = 1 + rng.choice(3, p=ranges.FINDING_COUNT)
-    drawn = [FINDINGS[i](canvas, rng, patient) for i in rng.permutation(5)[:count]]
-    if rng.random() < ranges.VEIL_ODDS:
-        drawn.append(_veil(canvas, rng, patient))
-    layers, words = zip(*drawn, strict=True)
+    layers, words = zip(*(FINDINGS[i](canvas, rng, patient) for i in rng.permutation(5)[:count]), strict=True)
     return np.maximum(sum(layers), -0.1), list(dict.fromkeys(words))

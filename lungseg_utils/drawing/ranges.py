@@ -57,8 +57,8 @@ AIR_RIM = (0.005, 0.08)  # depth inside the lung at which it has its full thickn
 AIR_POWER = (0.25, 0.8)  # how steeply it gets there
 AIR_APEX = (0.0, 0.7)  # by how much the lungs hold less air at their apices, where they are thin; share
 PLEURA = (0.0, 0.03)  # chest wall that the outer lung is hidden by, because the wall curves; u
-HIDDEN_AIR = (0.1, 0.85)  # lung behind heart and diaphragm, which the masks leave out; share of AIR
-RECESS = (0.03, 0.25)  # how far below its dome the lung behind the diaphragm thins out, t
+HIDDEN_AIR = (0.1, 0.75)  # lung behind heart and diaphragm, which the masks leave out; share of AIR
+RECESS = (0.02, 0.2)  # how far below its dome the lung behind the diaphragm thins out, t
 
 SWELL, SWELL_POWER = (0.003, 0.04), (0.3, 1.0)  # depth at which the heart is fully thick, pictures
 SWELL_BELOW = (0.003, 0.2)  # and liver, stomach and gut
@@ -76,7 +76,7 @@ HEART = (0.05, 0.32)  # torso
 AORTA = (0.0, 0.16)  # torso
 
 # 6 and 7 Below the diaphragm
-ABDOMEN = (0.03, 0.85)  # torso: from nearly as dark as the lungs to white
+ABDOMEN = (0.06, 0.85)  # torso: from nearly as dark as the lungs to white
 FLANK_THIN, FLANK_WIDTH = (0.0, 0.95), (0.05, 0.6)  # share of the organs that is missing at the wall; how far in, u
 FAT, FAT_WIDTH = (0.0, 0.3), (0.02, 0.2)  # dark stripe of fat along the flank: torso; u
 DIAPHRAGM, DIAPHRAGM_WIDTH = (0.0, 0.12), (0.01, 0.03)  # bright edge of the dome: torso; u
@@ -107,9 +107,8 @@ INFILTRATE = (0.10, 0.60)  # torso
 NODULE = (0.08, 0.28)  # torso
 CAVITY = (0.12, 0.38)  # torso
 SCAR = (0.06, 0.25)  # torso
-VEIL_ODDS, VEIL = 0.08, (0.1, 0.6)  # of a lung that is white down to its base, or as a whole: torso
-EFFUSION_ODDS = 0.2
-EFFUSION = (0.70, 1.0)  # level of the fluid, t
+EFFUSION_ODDS = 0.12
+EFFUSION = (0.75, 1.0)  # level of the fluid, t
 FLUID = (0.05, 0.6)  # torso
 
 # 13 to 17 Wires and picture
