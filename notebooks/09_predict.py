@@ -796,7 +796,7 @@ print(f"{'weights':25} {model.count_params():8} {shipped.count_params():8}")
 # %% [markdown]
 # Which X-rays may judge both? Only those that neither was trained on, and that did not choose its weights. If you have
 # the real set (`lungseg fetch` downloads it), these are real ones: all of them if your model learned from drawings, the
-# test cases alone if it learned from that very set. (The drawing program itself was improved on a third of them; the
+# test cases alone if it learned from that very set. (The drawing program itself was improved by looking at some; the
 # section "Where it breaks" deals with that.) Otherwise we draw new ones, from another seed.
 
 # %% tags=["nbval-ignore-output"]

@@ -15,7 +15,7 @@ HEAD, STRESS, PARTS, LIMITS = Path(__file__).with_suffix(".md").read_text(encodi
 COLUMNS = "median p5 worst iou assd_mm hd95_mm"
 SETS = {
     "drawings": "Drawings never seen (seed {seed})",
-    "real": "{name}: a third of the patients was looked at while the drawing was improved",
+    "real": "{name}: its worst outlines were looked at while the drawing was improved",
     "other": "{name}: all of it was looked at while the drawing was improved",
 }
 """Scores in `scores.json` -> heading of their section."""
