@@ -74,7 +74,7 @@ BEST = replace(LAPTOP, name="best", base_filters=12, learning_rate=1e-3, epochs=
 """The most accurate on real X-rays that we found within a quarter of an hour on two cores."""
 
 DRAWINGS = replace(LAPTOP, name="drawings", base_filters=12, epochs=7, patience=None)
-"""The shipped model's: up to an hour on two cores, on thousands of drawings. No notebook runs it."""
+"""The shipped model's: within half an hour on two cores, on thousands of drawings. No notebook runs it."""
 
 RECIPES = {recipe.name: recipe for recipe in (LAPTOP, BEST, ARTICLE)}
 

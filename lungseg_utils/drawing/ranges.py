@@ -3,8 +3,8 @@
 PHANTOM_VERSION = 3  # part of the bytes: raise it whenever a drawing changes
 
 # Ranges of shape and place were widened until drawn lungs span the published percentiles of real ones in
-# real_ranges.json (Montgomery County set; `python -m lungseg_utils compare` prints both side by side, and a test holds
-# them together). Attenuations are wider than any real ones: a network that has seen them all learns shapes.
+# real_ranges.json (two hospitals; `python -m studies compare` prints both side by side, and a test holds them
+# together). Attenuations are wider than any real ones: a network that has seen them all learns shapes.
 # Ranges are (low, high), drawn evenly. Units: "picture" is a fraction of the picture's height or width, u and t are
 # body coordinates, "torso" is the attenuation of the thickest part of the torso.
 
