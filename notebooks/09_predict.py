@@ -767,8 +767,8 @@ assert kinds[least]["remarked_when_left_out"] < 1 and remarks["alarms"]["doubt"]
 
 # %% [markdown]
 # - **A limit is a choice.** A lower one finds more bad outlines, and calls more good ones doubtful. This one comes from
-#   drawings, half of them changed on purpose: three in a hundred are called unsure. But we took three, and not five, after
-#   a first check had called too many real X-rays unsure. So the check on them may flatter.
+#   drawings, half of them changed on purpose: three in a hundred are called unsure. But we took three, and not five,
+#   after a first check had called too many real X-rays unsure. So the check on them may flatter.
 # - **A small mistake of a sure network.** A strip of lung too much or too little, along an outline that is sharp in the
 #   wrong place, leaves no doubt.
 # - **A new kind of picture.** The table's last column shows it: what nobody thought of may pass without a word.
