@@ -3,13 +3,18 @@
 This file loads little before `run_safely` is at work: it hears Ctrl-C while the large libraries load, too.
 """
 
+import _thread
 import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 
 def main() -> int:
@@ -39,6 +44,14 @@ def run_safely(work: Callable[[], None]) -> int:
         heard.append(number)
         raise KeyboardInterrupt
 
+    def stop_again(unraisable: "UnraisableHookArgs") -> None:
+        """Python drops what is raised while it clears an object away: an interruption is made once more then."""
+        if heard and unraisable.exc_type is KeyboardInterrupt:
+            threading.Timer(0.05, _thread.interrupt_main, heard[-1:]).start()
+        else:
+            hook(unraisable)
+
+    hook, sys.unraisablehook = sys.unraisablehook, stop_again
     numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -60,6 +73,7 @@ def run_safely(work: Callable[[], None]) -> int:
     except Exception as error:  # a library may make something else of an interruption
         return end(128 + heard[-1], "Stopped.") if heard else end(1, f"Error: {in_words(error)}")
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -135,10 +135,22 @@ def test_what_was_foreseen_is_one_sentence(capsys, error, said):
     assert capsys.readouterr().err.startswith(f"Error: {said}")
 
 
+def test_an_interruption_while_an_object_is_cleared_away_is_not_lost(capsys):
+    class Closing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def work():
+        Closing()  # Python passes over what a `__del__` raises
+        time.sleep(20)
+
+    assert command.run_safely(work) == 143 and capsys.readouterr().err == "Stopped.\n"
+
+
 def test_signals_are_as_before_afterwards():
-    before = list(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
+    before = [sys.unraisablehook, *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))]
     assert command.run_safely(lambda: None) == 0
-    assert list(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))) == before
+    assert [sys.unraisablehook, *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))] == before
 
 
 def test_a_home_that_cannot_be_used_is_named(tmp_path):
