@@ -30,6 +30,7 @@ SHORT = Plan(
     recipe=dataclasses.replace(LAPTOP, name="parts", epochs=5, patience=None),
     drawings=1000,
     validated=40,
+    averaged=0,
     rough=0.3,
     seed=1,
     held_out=0,

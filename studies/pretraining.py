@@ -22,16 +22,18 @@ from studies import keys
 from studies.provenance import RUNS, begin, claim_folder, code_version, finish, now, start_clock, stop_clock
 from lungseg_utils.drawing import PHANTOM_VERSION, draw_dataset
 from lungseg_utils.files import read_json, write_json, write_whole
+from lungseg_utils import losses
+from lungseg_utils.images import Arrays
+from lungseg_utils.pipeline import make_dataset
 from lungseg_utils.prediction import load_model
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
-from lungseg_utils.training import model_for, read_log, train
+from lungseg_utils.training import count_steps, model_for, read_log, train
 
 PRETRAINED = SHIPPED_WEIGHTS.parent
 MODEL, SCORES = SHIPPED_WEIGHTS.name, "scores.json"
 LARGEST = 8_000_000  # bytes of the model file
-DRAWN_TRAINING = dataclasses.replace(
-    keys.TRAINING, roots=("lungseg_utils.training:train", "lungseg_utils.drawing.arrays:draw_arrays")
-)
+ROOTS = "lungseg_utils.training:train", "lungseg_utils.drawing.arrays:draw_arrays", "studies.pretraining:train_averaged"
+DRAWN_TRAINING = dataclasses.replace(keys.TRAINING, roots=ROOTS)
 HELD_OUT_SEED = 7  # of the drawn data set that scores the model
 
 
@@ -42,8 +44,9 @@ class Plan:
     Attributes:
         recipe: of the network and its training.
         drawings: how many are drawn.
-        validated: how many of them choose the weights instead of training them.
-        rough: share of the drawings that `drawings.roughen` changes, 0 to 1.
+        validated: how many of them are not trained on; the log holds their loss.
+        averaged: epochs after those of the recipe, at a constant learning rate; the weights on the way are averaged.
+        rough: share of the drawings that `arrays.roughen` changes, 0 to 1, and of those that `arrays.recolour` does.
         seed: of the drawings, the first weights, the order and the augmentation.
         held_out: how many further drawings score the model.
     """
@@ -51,12 +54,16 @@ class Plan:
     recipe: Recipe
     drawings: int
     validated: int
+    averaged: int
     rough: float
     seed: int
     held_out: int
 
 
-SHIPPED = Plan(recipe=DRAWINGS, drawings=6000, validated=300, rough=0.3, seed=42, held_out=100)
+SHIPPED = Plan(recipe=DRAWINGS, drawings=10_000, validated=300, averaged=7, rough=0.3, seed=42, held_out=100)
+RATE = 3e-3  # of the averaged epochs
+MEMORY = 0.9995  # share of the old average kept at each step: it reaches back about 2,000 steps
+NORMALISED = 200  # batches that the averaged network takes its means and variances from
 
 
 # --- training ---
@@ -80,8 +87,34 @@ def train_on_drawings(plan: Plan, home: Path, without: Collection[str] = ()) -> 
         arrays = draw_arrays(plan.drawings, plan.recipe.image_size, plan.seed, plan.rough, without)
         split = {"train": arrays.ids[: -plan.validated], "val": arrays.ids[-plan.validated :]}
         train(plan.recipe, arrays, split, folder, seed=plan.seed)
+        if plan.averaged:
+            train_averaged(plan, arrays.part(split["train"]), folder)
         stop_clock(made, folder)
     return folder
+
+
+def train_averaged(plan: Plan, training: Arrays, folder: Path) -> None:
+    """Train on from `last.keras` at a constant learning rate, and write the mean of the weights as `averaged.keras`.
+
+    The small last steps of a falling learning rate fit what drawings have in common and real X-rays have not. The mean
+    over large steps travels better (Izmailov et al., arXiv:1803.05407; here it forgets old weights slowly). What is
+    interrupted begins anew. Of a batch, an averaged network does not know the means and variances; it is shown some.
+
+    Args:
+        plan: all choices.
+        training: the drawings to train on.
+        folder: the run.
+    """
+    model, recipe = load_model(folder / "last.keras"), plan.recipe
+    optimizer = keras.optimizers.AdamW(RATE, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=MEMORY)
+    model.compile(optimizer, losses.dice_bce)
+    batches = make_dataset(training.images, training.masks, recipe, training=True, seed=plan.seed + 1)
+    steps = count_steps(recipe, training)
+    model.fit(batches, shuffle=False, verbose=2, steps_per_epoch=steps, epochs=plan.averaged)  # it ends with the means
+    for images, _ in batches.take(NORMALISED):
+        model(images, training=True)
+    with write_whole(folder / "averaged.keras") as draft:
+        model.save(draft)
 
 
 def save_small(model: keras.Model, plan: Plan, path: Path) -> None:
@@ -133,7 +166,7 @@ def pretrain(
     noted = begin_scoring(plan, data, other)
     run = train_on_drawings(plan, home)
     path = target / MODEL
-    save_small(load_model(run / "best.keras"), plan, path)
+    save_small(load_model(run / ("averaged.keras" if plan.averaged else "last.keras")), plan, path)
     result = {**describe_training(plan, run, path), **score_shipped(path, plan.held_out, run, home, data, other)}
     write_json({**result, "provenance": finish(noted, (data, other), [run])}, target / SCORES)
     return target / SCORES
@@ -211,7 +244,7 @@ def describe_training(plan: Plan, run: Path, path: Path) -> dict:
             "phantom_version": PHANTOM_VERSION,
             "minutes": made["seconds"] / 60,
             "processors": os.cpu_count(),
-            "epochs": len(read_log(run / "log.csv")),
+            "epochs": len(read_log(run / "log.csv")) + plan.averaged,
             **{name: made[name] for name in ("commits", "versions", "finished")},
         },
     }

@@ -160,9 +160,9 @@ def abdomen(canvas: Canvas, rng: Rng, patient: Patient, organs: np.ndarray, away
     share = (1 - u(0, 0.5) * ramp(canvas.t, u(0.85, 1.3), 0.75)) * _swell(rng, away + 0.005, ranges.SWELL_BELOW)
     dark = np.zeros_like(canvas.u)
     for side, wall in zip((-1, 1), patient.walls, strict=True):
-        inwards = np.maximum(abs(wall[0, 0]) + u(0, 0.1) - side * canvas.u, 0)
-        share *= 1 - u(*ranges.FLANK_THIN) * bell(cv2.pow(inwards / u(*ranges.FLANK_WIDTH), 2))
-        dark += u(*ranges.FAT) * bell(cv2.pow((inwards - u(0, 0.1)) / u(*ranges.FAT_WIDTH), 2))
+        depth = np.maximum(abs(wall[0, 0]) + u(0, 0.1) - side * canvas.u, 0)
+        share *= 1 - u(*ranges.FLANK_THIN) * bell(cv2.pow(depth / u(*ranges.FLANK_WIDTH), 2))
+        dark += u(*ranges.FAT) * bell(cv2.pow((depth - u(0, 0.1)) / u(*ranges.FAT_WIDTH), 2))
     edge = canvas.bands(np.stack(patient.domes), u(*ranges.DIAPHRAGM_WIDTH), 0.001) * u(*ranges.DIAPHRAGM)
     return organs * canvas.full(share * u(*ranges.ABDOMEN) - dark) + edge
 

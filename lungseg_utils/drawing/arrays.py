@@ -27,6 +27,11 @@ LIGHT_ODDS = 0.25  # of a light surround instead of a black one
 EQUALISED_ODDS = 0.3
 EQUALISED = (1.0, 5.0)  # how strongly: limit of CLAHE
 
+# The filters that give it other shades
+FILTERS = 4  # one after the other
+FILTERED = (0.0, 0.7)  # share of what they make of a picture
+PLACES = (3, 6)  # bumps across the picture, of the field that says where which shades are
+
 
 def patient_number(seed: int, number: int) -> int:
     """Seed of one drawing: `number` (0 to 2**32 - 1) in the series `seed` (0 or more)."""
@@ -49,7 +54,7 @@ def draw_arrays(
         count: how many.
         size: height and width of the arrays, px.
         seed: of the series; two series share no patient.
-        rough: share of the drawings that `roughen` changes, 0 to 1.
+        rough: share of the drawings that `roughen` changes, 0 to 1, and of those that `recolour` does.
         without: parts of the drawing to leave out, names from `phantom.PARTS`.
         workers: processes; by default as many as there are processors. A script needs
             ``if __name__ == "__main__":`` around its own code; notebooks do not.
@@ -70,7 +75,7 @@ def draw_arrays(
 def roughen(image: np.ndarray, masks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Do to a drawing what happens to pictures on their way: squashed, framed, cut, evened out by a program.
 
-    This is the one place for changes that only models trained on drawings alone see.
+    This and `recolour` are the places for changes that only models trained on drawings alone see.
 
     Args:
         image: (side, side) uint8.
@@ -91,6 +96,43 @@ def roughen(image: np.ndarray, masks: np.ndarray, rng: np.random.Generator) -> t
     return image, masks
 
 
+def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give a drawing shades that no machine gives: those of two chains of random filters, each in its own places.
+
+    A network that has met them relies less on which of two places is darker: shapes and edges stay. Global intensity
+    non-linear augmentation, and its blend: Ouyang et al., arXiv:2111.12525.
+
+    Args:
+        image: (side, side) uint8.
+        rng: random numbers of this drawing.
+    """
+    grey = image.astype(np.float32) / 255
+    field = rng.standard_normal((int(rng.integers(*PLACES)),) * 2).astype(np.float32)
+    where = 1 / (1 + cv2.exp(-3 * cv2.resize(field, grey.shape, interpolation=cv2.INTER_CUBIC)))
+    mixed = where * _filtered(grey, rng) + (1 - where) * _filtered(grey, rng)
+    return (np.clip(mixed, 0, 1) * 255).round().astype(np.uint8)
+
+
+def _filter(layer: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    return cv2.filter2D(layer, -1, rng.standard_normal((side, side)).astype(np.float32))
+
+
+def _filtered(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture and what random filters make of it, mixed at random; mean and spread stay. All are float32."""
+    layers = [grey]
+    for number in range(FILTERS):
+        side, last = int(rng.choice((1, 3))), number == FILTERS - 1
+        layers = [
+            np.sum([_filter(each, side, rng) for each in layers], axis=0) + np.float32(0.3 * rng.standard_normal())
+            for _ in range(1 if last else 2)
+        ]
+        if not last:
+            layers = [np.maximum(each, 0.2 * each) for each in layers]
+    [made], share = layers, rng.uniform(*FILTERED)
+    made = (made - made.mean()) / (made.std() + 1e-6) * grey.std() + grey.mean()
+    return share * made + (1 - share) * grey
+
+
 def _draw_one(
     number: int, size: int, seed: int, rough: float, without: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -100,4 +142,5 @@ def _draw_one(
     rng = np.random.default_rng(patient)
     if rng.random() < rough:
         image, masks = roughen(image, masks, rng)
-    return resize_image(image, size), resize_masks(masks, size)
+    image, masks = resize_image(image, size), resize_masks(masks, size)
+    return recolour(image, rng) if rng.random() < rough else image, masks

@@ -28,7 +28,7 @@ from studies.provenance import RUNS
 pytestmark = pytest.mark.slow
 
 RECIPE = dataclasses.replace(pretraining.DRAWINGS, image_size=64, base_filters=2, depth=1, batch_size=4, epochs=2)
-TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, rough=0.5, seed=1, held_out=2)
+TINY = pretraining.Plan(RECIPE, drawings=12, validated=4, averaged=1, rough=0.5, seed=1, held_out=2)
 
 # --- drawings -----------------------------------------------------------------------------------------------------
 
@@ -69,6 +69,19 @@ def test_a_rough_drawing_moves_its_masks_along():
         assert moved[inside].mean() > 150
         areas.add(int(inside.sum()))
     assert len(areas) > 15
+
+
+def test_other_shades_do_not_say_what_is_lung_but_its_edge_does():
+    lung = ellipse(128, 128, 0.5)
+    inside, outside = cv2.erode(lung, np.ones((5, 5))) > 0, cv2.dilate(lung, np.ones((5, 5))) == 0
+    picture, brighter = np.where(lung > 0, 60, 180).astype("uint8"), 0
+    for seed in range(200):
+        other = drawings.recolour(picture, np.random.default_rng(seed))
+        assert other.shape == picture.shape and other.dtype == np.uint8
+        brighter += other[inside].mean() > other[outside].mean()
+        edges = np.abs(np.diff(other.astype(int), axis=1, append=0))[:, :-1]
+        assert edges[~(inside | outside)[:, :-1]].mean() > 5 * edges[(inside | outside)[:, :-1]].mean()
+    assert 4 <= brighter <= 40, "of 200: the lung is brighter in some"
 
 
 # --- changes on purpose -------------------------------------------------------------------------------------------
@@ -224,11 +237,11 @@ def test_another_drawing_is_trained_anew(monkeypatch, tmp_path):
     assert len({first, *others}) == 4
 
 
-def test_the_file_holds_the_best_weights_and_nothing_else(made):
+def test_the_file_holds_the_averaged_weights_and_nothing_else(made):
     folder, target = made[0], made[0] / "target"
     model = load_model(target / "lungs.keras")
-    best = load_model(next((folder / RUNS).iterdir()) / "best.keras")
-    for mine, theirs in zip(model.get_weights(), best.get_weights(), strict=True):
+    averaged = load_model(next((folder / RUNS).iterdir()) / "averaged.keras")
+    for mine, theirs in zip(model.get_weights(), averaged.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2**-11, atol=1e-7)
     assert not model.compiled, "neither optimizer nor loss"
     assert set(zipfile.ZipFile(target / "lungs.keras").namelist()) == {
