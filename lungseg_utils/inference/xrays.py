@@ -33,7 +33,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)  
 OVERLAY_SIDE = 1024  # px, longer side of an overlay at most
 OUTLINES = ((255, 210, 31), (53, 208, 255))  # RGB; the first is drawn solid, the second dashed
 AREAS = {"viewers_left_cm2": LUNGS[0], "viewers_right_cm2": LUNGS[1], "both_cm2": LUNGS[2]}
-COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "remark", "error")
+COLUMNS = ("file", "name", "width_px", "height_px", "row_mm", "column_mm", *AREAS, "unmeasured", "remark", "error")
 
 
 def letterbox(height: int, width: int, size: int, max_aspect: float) -> tuple[slice, slice]:

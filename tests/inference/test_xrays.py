@@ -268,6 +268,8 @@ def test_bad_files_and_a_spacing_given_by_hand(inputs, tmp_path):
     assert [(row["error"], row["row_mm"]) for row in rows[3:]] == [(None, 4), (None, 2)]
     assert rows[3]["both_cm2"] == pytest.approx(4 * rows[4]["both_cm2"], rel=0.001)
     assert "cm²" in xrays.areas_in_words(rows[3]) and "100 x 120 px" in xrays.areas_in_words(rows[3])
+    [row] = xrays.predict_files(Reader(), files[3:4], tmp_path / "far", spacing_mm=9)
+    assert "more than 60 cm" in row["unmeasured"] and row["both_cm2"] is None and rows[3]["unmeasured"] is None
 
 
 def test_whatever_happens_to_a_file_is_its_own_row(inputs, tmp_path, monkeypatch):
