@@ -29,11 +29,8 @@ PERCENTILES = (0.5, 99.5)  # letters and defect pixels do not decide; nnU-Net's 
 def read_grey(path: Path | str) -> np.ndarray:
     """Read a picture as shades of grey (notebook 2): a PNG, or another that OpenCV reads, whose alpha is left out.
 
-    Returns:
-        (height, width) uint8, 0 to 255. Pictures of more than 8 bits are scaled, see ``to_8_bits``.
-
-    Raises:
-        DatasetError: the file is missing, empty, cut short, damaged or no picture.
+    The result is (height, width) uint8, 0 to 255; more than 8 bits are scaled, see ``to_8_bits``. A DatasetError tells
+    that the file is missing, empty, cut short, damaged or no picture.
     """
     data = read_bytes(path)
     image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
@@ -45,11 +42,8 @@ def read_grey(path: Path | str) -> np.ndarray:
 def read_mask(path: Path | str) -> np.ndarray:
     """Read the mask of one lung (notebook 2): black outside it, one other shade inside (0 and 1, or 0 and 255).
 
-    Returns:
-        (height, width) uint8, {0, 1}: one connected piece. Grey edges are cut at half of the brightest value.
-
-    Raises:
-        DatasetError: the file cannot be read, is empty (black), or is not a mask.
+    The result is (height, width) uint8, {0, 1}: one connected piece. Grey edges are cut at half of the brightest value.
+    A DatasetError tells that the file cannot be read, is empty (black), or is not a mask.
     """
     grey = read_grey(path)
     check_mask(grey, path)
@@ -60,11 +54,8 @@ def read_mask(path: Path | str) -> np.ndarray:
 def read_masks(case: Case) -> np.ndarray:
     """Read both masks of a case (notebook 2). A pixel where the two overlap stays in both.
 
-    Returns:
-        (height, width, 2) uint8, {0, 1}. Channel 0: the lung on the viewer's left. Channel 1: the other.
-
-    Raises:
-        DatasetError: a mask cannot be read, is empty, is not a mask, or has another size than the X-ray.
+    The result is (height, width, 2) uint8, {0, 1}. Channel 0: the lung on the viewer's left. Channel 1: the other. A
+    DatasetError tells that a mask cannot be read, is empty, is not a mask, or has another size than the X-ray.
     """
     left = read_mask(case.left_mask)
     right = read_mask(case.right_mask)

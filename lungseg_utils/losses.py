@@ -19,8 +19,7 @@ def soft_dice(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.Ker
     Milletari, Navab and Ahmadi, "V-Net", 3DV 2016 (arXiv:1606.04797), with plain sums in the denominator. One
     is added above and below, so that two empty masks agree instead of dividing by zero.
 
-    Returns:
-        (batch,) in (0, 1].
+    The result is (batch,) in (0, 1].
     """
     overlap = ops.sum(y_true * y_pred, HEIGHT_WIDTH)
     total = ops.sum(y_true, HEIGHT_WIDTH) + ops.sum(y_pred, HEIGHT_WIDTH)

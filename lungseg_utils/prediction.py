@@ -20,12 +20,13 @@ from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS
 from lungseg_utils.scores import score_case
 from lungseg_utils.training import model_for
 
+BORDERS = (1 / 18, 1 / 8)  # of the smaller copies, share of the picture's side: their scales are 0.9 and 0.8
+
 
 def load_model(path: Path) -> keras.Model:
     """Load a trained model from a `.keras` file, with Keras' safe mode on; taught in notebook 9.
 
-    Raises:
-        FileNotFoundError: there is no such file; the message says how to make one.
+    A FileNotFoundError tells that there is no such file, and how to make one.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"{path} is not there. Train a model first, as notebook 8 does.")
@@ -33,9 +34,9 @@ def load_model(path: Path) -> keras.Model:
 
 
 def load_pretrained() -> keras.Model:
-    """Load the shipped model, trained on drawings alone: 128 x 128 px in, the mask on the viewer's left first out.
+    """Load the shipped model, trained on drawings alone, to be asked `over_scales`.
 
-    A DatasetError tells that the installation lacks the file.
+    128 x 128 px go in; the mask on the viewer's left comes first. A DatasetError tells that the file is not there.
     """
     path = SHIPPED_WEIGHTS
     if not zipfile.is_zipfile(path):
@@ -47,7 +48,21 @@ def load_pretrained() -> keras.Model:
     # an older one, such as Colab's, because it names options that the older one does not know.
     model = model_for(DRAWINGS)
     model.load_weights(path)
-    return model
+    return over_scales(model)
+
+
+def over_scales(model: keras.Model) -> keras.Model:
+    """Build a model that averages what another says of a picture and of smaller copies within black `BORDERS`.
+
+    It has the same input, output and weights. A liver that is taken for a lung at one scale seldom is at all three.
+    """
+    whole, size = keras.Input(model.input_shape[1:]), model.input_shape[1]
+    answers = [model(whole)]
+    for border in (round(share * size) for share in BORDERS):
+        smaller = keras.layers.Resizing(size, size)(keras.layers.ZeroPadding2D(border)(whole))
+        larger = keras.layers.Resizing(size + 2 * border, size + 2 * border)(model(smaller))
+        answers.append(keras.layers.Cropping2D(border)(larger))
+    return keras.Model(whole, keras.layers.Average()(answers))
 
 
 def predict_probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
@@ -104,10 +119,8 @@ def score_probabilities(
     """Score predictions against the masks of their cases, at the size of these; taught in notebook 9.
 
     Probabilities are an array (height, width, masks) float32 in [0, 1] for each case, of the whole X-ray, of any size.
-    `read` gives true masks: another than `read_masks` where cases are scored many times, or changed.
-
-    Returns:
-        Rows of `score_case`.
+    `read` gives true masks: another than `read_masks` where cases are scored many times, or changed. The result is rows
+    of `score_case`.
     """
     rows = []
     for case, answer in zip(tqdm(cases, "scoring", leave=False), probabilities):
@@ -120,7 +133,6 @@ def score_probabilities(
 def evaluate(model: keras.Model, cases: Sequence[Case], images: np.ndarray) -> list[dict]:
     """Predict N cases from their pictures at the model's size, (N, size, size) uint8, and score them. Notebook 9.
 
-    Returns:
-        Rows of `score_case`.
+    The result is rows of `score_case`.
     """
     return score_probabilities(cases, predict_probabilities(model, images))

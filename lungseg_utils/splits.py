@@ -49,11 +49,8 @@ def make_folds(cases: Sequence[Case], seed: int = 42) -> list[dict[str, list[str
     In fold k the k-th fifth is the test set, so that each case is tested exactly once, by a model that has seen no
     X-ray of its patient. A seventh of the other cases is for validation, again by patient and stratified.
 
-    Returns:
-        Five splits, as `split_cases` returns them. The same seed and cases give the same folds.
-
-    Raises:
-        DatasetError: there are fewer than 35 patients.
+    The result is five splits, as `split_cases` returns them. The same seed and cases give the same folds. A
+    DatasetError tells that there are fewer than 35 patients.
     """
     cases = sorted(cases, key=lambda case: case.id)
     patients = {case.patient for case in cases}

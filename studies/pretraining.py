@@ -25,7 +25,7 @@ from lungseg_utils.files import read_json, write_json, write_whole
 from lungseg_utils import losses
 from lungseg_utils.images import Arrays
 from lungseg_utils.pipeline import make_dataset
-from lungseg_utils.prediction import load_model
+from lungseg_utils.prediction import load_model, over_scales
 from lungseg_utils.recipes import DRAWINGS, SHIPPED_WEIGHTS, Recipe
 from lungseg_utils.training import count_steps, model_for, read_log, train
 
@@ -218,7 +218,7 @@ def score_shipped(path: Path, held_out: int, run: Path, home: Path, data: Path |
         data: see `pretrain`.
         other: see `pretrain`.
     """
-    model = load_model(path)
+    model = over_scales(load_model(path))
     drawn = find_cases(draw_dataset(run / "held-out", held_out, seed=HELD_OUT_SEED))
     result = {"scored": {"commit": code_version(), "date": now()[:10], "held_out_seed": HELD_OUT_SEED}}
     result["drawings"] = score_cases(model, drawn, home)
