@@ -99,7 +99,7 @@ def unseen_table() -> str:
 
 
 def versions_table() -> str:
-    """The table of the shipped models, by version of the drawing: those of `versions.toml`, and that of today."""
+    """The table of the shipped models, by version of the drawing: that of today, and those of `versions.toml`."""
     scores = kept("scores.json")
     models = versions()
     today = models.setdefault(str(scores["training"]["phantom_version"]), {})
@@ -109,7 +109,7 @@ def versions_table() -> str:
             below = {"over": both["below"]["over"]} if "below" in both else {}
             today[scores[name]["name"]] = both["dice"] | below
     lines = []
-    for version in sorted(models, key=int):
+    for version in sorted(models):
         for name in sorted(models[version].keys() - {"source", "cue"}):
             one = models[version][name]
             below = {"below": one} if "over" in one else {}

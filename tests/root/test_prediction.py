@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -60,6 +61,21 @@ def test_probabilities_of_a_batch_and_of_the_same_model_reloaded(saved):
 
 
 @pytest.mark.slow
+def test_answers_at_three_scales_lie_over_each_other():
+    whole = keras.Input((64, 64, 1))
+    asked = prediction.over_scales(keras.Model(whole, keras.layers.Concatenate()([whole, 1 - whole])))
+    assert asked.input_shape == (None, 64, 64, 1) and asked.output_shape == (None, 64, 64, 2)
+    rows, columns = np.mgrid[:64, :64]
+    picture = (100 + 80 * np.sin(rows / 7) * np.cos(columns / 11)).astype(np.uint8)
+    answer = predict_probabilities(asked, picture[np.newaxis])[0]
+    np.testing.assert_allclose(answer[2:-2, 2:-2, 0] * 255, picture[2:-2, 2:-2], atol=1.5)
+    np.testing.assert_allclose(answer[..., 0] + answer[..., 1], 1, atol=1e-5)
+    count = keras.layers.GlobalAveragePooling2D(keepdims=True)(whole)  # a small copy in black is darker as a whole
+    mean = prediction.over_scales(keras.Model(whole, count * keras.ops.ones_like(whole)))
+    bright = predict_probabilities(mean, np.full((1, 64, 64), 255, np.uint8))[0, 32, 32, 0]
+    assert bright == pytest.approx((1 + (64 / 72) ** 2 + 0.8**2) / 3, abs=0.02)
+
+
 def test_loads_where_only_prediction_was_imported(saved, tmp_path):
     np.save(tmp_path / "images.npy", IMAGES)
     code = """
