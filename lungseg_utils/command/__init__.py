@@ -44,14 +44,7 @@ def run_safely(work: Callable[[], None]) -> int:
         heard.append(number)
         raise KeyboardInterrupt
 
-    def stop_again(unraisable: "UnraisableHookArgs") -> None:
-        """Python drops what is raised while it clears an object away: an interruption is made once more then."""
-        if heard and unraisable.exc_type is KeyboardInterrupt:
-            threading.Timer(0.05, _thread.interrupt_main, heard[-1:]).start()
-        else:
-            hook(unraisable)
-
-    hook, sys.unraisablehook = sys.unraisablehook, stop_again
+    hook, sys.unraisablehook = sys.unraisablehook, lambda lost: None if stop_again(lost, heard) else hook(lost)
     numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -76,6 +69,14 @@ def run_safely(work: Callable[[], None]) -> int:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_again(lost: "UnraisableHookArgs", heard: list[int]) -> bool:
+    """Interrupt once more, and say so, where Python lost an interruption: it came while an object was cleared away."""
+    if not heard or lost.exc_type is not KeyboardInterrupt:
+        return False
+    threading.Timer(0.05, _thread.interrupt_main, heard[-1:]).start()
+    return True
 
 
 def end(code: int, text: str) -> int:
