@@ -80,7 +80,8 @@ def best_coin(coins, images, rng):
 rng = np.random.default_rng(3)
 print(f"one coin, validation:       {best_coin(1, 20, rng):.2f}")
 print(f"best of 200, validation:    {best_coin(200, 20, rng):.2f}")
-print(f"the winner, on test:        {best_coin(1, 20, rng):.2f}")  # tossed anew: a coin does not know that it has won
+# tossed anew: a coin does not know that it has won
+print(f"the winner, on test:        {best_coin(1, 20, rng):.2f}")
 
 # %% [markdown]
 # One toss may be chance, so repeat the whole experiment 500 times, for different numbers of coins.
@@ -243,10 +244,11 @@ for seed in range(100):
     rest, test = train_test_split(ids, test_size=held_out, random_state=seed)
     train, val = train_test_split(rest, test_size=held_out, random_state=seed)
     leaks.append(len(shared_patients({"train": train, "val": val, "test": test}, cases)))
-print(f"{np.count_nonzero(leaks)} of 100 random splits leak, {np.mean(leaks):.1f} patients on average")
+print(f"{np.count_nonzero(leaks)} of 100 random splits leak, {np.mean(leaks):.1f} patients on "
+      f"average")
 
 # %% [markdown]
-# ### Why a leak makes scores too good
+# ### How a leak can make scores too good
 #
 # Think of the laziest network: it finds the training image that looks most like the new one, and copies its mask.
 # How well does a copied mask fit, from the same patient's other visit, and from a stranger? The measure is the Dice
@@ -261,7 +263,8 @@ from lungseg_utils.scores import dice
 
 lungs = arrays.masks.any(axis=-1)
 patients = [case.patient for case in cases]
-same = [dice(lungs[i], lungs[j]) for i, j in combinations(range(len(cases)), 2) if patients[i] == patients[j]]
+same = [dice(lungs[i], lungs[j])
+        for i, j in combinations(range(len(cases)), 2) if patients[i] == patients[j]]
 if same:
     print(f"{len(same)} pairs of the same patient: mean Dice {np.mean(same):.2f}")
 
@@ -272,9 +275,10 @@ print(f"{len(strangers)} pairs of strangers:       mean Dice {np.mean(strangers)
 assert not same or np.mean(same) > np.mean(strangers)
 
 # %% [markdown]
-# Copying pays for a patient who is known already. (The drawn X-rays make it plainer than real ones, in which
-# patients stand and breathe differently at each visit, but the direction is the same.) In the clinic, the next
-# patient is a stranger. So a leak rewards remembering, and the score promises more than the network will keep.
+# A copied mask fits better when the patient is known already. (The drawn X-rays make it plainer than real ones, in
+# which patients stand and breathe differently at each visit.) In the clinic, the next patient is a stranger. So a leak
+# rewards a network that remembers. This shows that a leak *can* make a score too good, for copied masks. By how much it
+# does so for a network that learns, we have not measured: with few repeat visits it may be little.
 #
 # The cure: split *patients*, not X-rays.
 
@@ -347,7 +351,8 @@ def split_cases(cases, seed=42):
 # %%
 split = split_cases(cases)
 for part, part_ids in split.items():
-    print(f"{part:6} {len(part_ids):4} cases, share of findings {share_of_findings(part_ids):.2f}, first {part_ids[0]}")
+    print(f"{part:6} {len(part_ids):4} cases, share of findings {share_of_findings(part_ids):.2f}, "
+          f"first {part_ids[0]}")
 
 # %% [markdown]
 # Do not believe it, check it. Every case exactly once, no patient twice, shares of findings close, and the same
@@ -379,7 +384,8 @@ means = {n: rng.choice(values, (2000, n)).mean(axis=1) for n in sizes}  # 2000 d
 
 print(f"truth {values.mean():.1f} %, standard deviation of one case {values.std():.1f}")
 for n in sizes:
-    print(f"{n:4} cases: standard deviation of the mean {means[n].std():.2f}, formula {values.std() / n**0.5:.2f}")
+    print(f"{n:4} cases: standard deviation of the mean {means[n].std():.2f}, "
+          f"formula {values.std() / n**0.5:.2f}")
     assert abs(means[n].std() * n**0.5 / values.std() - 1) < 0.1
 
 # %%
@@ -390,8 +396,8 @@ axes[0, 0].boxplot(list(means.values()), tick_labels=list(means), showfliers=Fal
 axes[0, 0].axhline(values.mean(), linestyle="--", color="black", label="mean of all cases")
 axes[0, 0].set(xlabel="cases that the mean is taken of", ylabel="lung, % of the picture")
 axes[0, 0].legend()
-figures.show(figure, "Box plots of the means of 5, 13, 20, 52 and 200 cases around a dashed line, the mean of all "
-             "cases: the more cases, the shorter the box and its whiskers.")
+figures.show(figure, "Box plots of the means of 5, 13, 20, 52 and 200 cases around a dashed line, "
+             "the mean of all cases: the more cases, the shorter the box and its whiskers.")
 
 # %% [markdown]
 # Four times as many cases, half the error. The standard deviation of a mean is called its **standard error**, and a
@@ -619,8 +625,8 @@ def exercise_2():
 #     return differences.mean(), differences.std() / len(differences) ** 0.5
 # ```
 #
-# What both networks find hard cancels in each difference. Whoever joins the standard errors of A and of B instead
-# treats them as if they had seen different images, gets a much larger error, and misses real differences. (With few
+# What both networks find hard cancels in each difference. If you join the standard errors of A and of B instead, you
+# treat them as if they had seen different images. Your error is much larger, and you miss real differences. (With few
 # images, `std(ddof=1)` is somewhat better. The check takes both.)
 #
 # </details>

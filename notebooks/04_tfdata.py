@@ -107,8 +107,8 @@ for spec in dataset.element_spec:
     print("  ", spec.shape, spec.dtype.name)
 
 # %% [markdown]
-# `map` puts a function between the stream and whoever reads it. Nothing is computed yet: a dataset is a *description*,
-# and the work is done when an element is asked for.
+# `map` puts a function between the stream and its reader. Nothing is computed yet: a dataset is a *description*, and
+# the work is done when an element is asked for.
 
 # %%
 scaled = dataset.map(scale)
@@ -145,8 +145,8 @@ show_stream(numbers.batch(4, drop_remainder=True))
 # ## Order: shuffle
 #
 # The files are sorted by name. Neighbours in the list are alike: taken in the same weeks, with the same machine, or
-# two visits of one patient. Batches in that order would pull the network to and fro, and every pass would do so in
-# the same way. So the order is made random, anew on every pass.
+# two visits of one patient. Batches in that order would push the network in one direction and then in another, in
+# the same way on every pass. So the order is made random, anew on every pass.
 #
 # `shuffle` cannot see the whole stream. It fills a **buffer**, hands out a random element of it, and puts the next
 # one in its place.
@@ -233,10 +233,12 @@ from lungseg_utils import figures
 half_left = tf.constant([1.0, 0.0, -0.5, 0.0, 1.0, 0.0, 0.0, 0.0])
 half_bar = keras.ops.image.affine_transform(bar, half_left, "bilinear", "constant", 0)
 figure, axes = figures.new_figure(1, 3, width=2.4, height=2.6)
-for axis, values, title in zip(axes[0], (bar, moved_bar.numpy(), half_bar.numpy()), ("old", "c = -1", "c = -0.5")):
+for axis, values, title in zip(axes[0], (bar, moved_bar.numpy(), half_bar.numpy()),
+                               ("old", "c = -1", "c = -0.5")):
     figures.draw_grid(axis, values[..., 0], title)
-figures.show(figure, "Three grids of 4 by 4 numbers: a bar of two ones in the second column; the same bar one column "
-             "further right; and a bar two columns wide with the value one half.")
+figures.show(figure, "Three grids of 4 by 4 numbers: a bar of two ones in the second column; the "
+             "same bar one column further right; and a bar two columns wide with the value one "
+             "half.")
 
 # %% [markdown]
 # It moves to the *right*: reading from further left brings what was there. `"constant", 0` fills what comes in from
@@ -355,16 +357,18 @@ _, apart_masks = move_together(image, masks, other)
 as_image, _ = move_together(lung, masks, transform)
 agree = np.sum((as_image.numpy() > 0.5) & (apart_masks.numpy()[..., :1] > 0.5))
 either = np.sum((as_image.numpy() > 0.5) | (apart_masks.numpy()[..., :1] > 0.5))
-print(f"moved together: all pixels that either calls lung agree\nmoved apart:    {agree / either:.2f} of them agree")
+print(f"moved together: all pixels that either calls lung agree\nmoved apart:    "
+      f"{agree / either:.2f} of them agree")
 assert agree < either
 
 # %%
 figure, axes = figures.new_figure(1, 2)
-for axis, drawn, title in zip(axes[0], (moved_masks, apart_masks), ("moved together", "moved apart")):
+for axis, drawn, title in zip(axes[0], (moved_masks, apart_masks),
+                              ("moved together", "moved apart")):
     figures.draw_xray(axis, moved_image[..., 0].numpy() * 255, title)
     figures.draw_outlines(axis, drawn.numpy())
-figures.show(figure, "A turned X-ray twice. Moved together, the outlines follow the lungs; moved apart, the outlines "
-             "lie beside the lungs.")
+figures.show(figure, "A turned X-ray twice. Moved together, the outlines follow the lungs; moved "
+             "apart, the outlines lie beside the lungs.")
 
 # %% [markdown]
 # There is no error message. The network trains, the loss falls, and the result is poor: the worst kind of mistake is
@@ -385,9 +389,11 @@ for axis, (title, (picture, drawn)) in zip(axes[0], chests.items()):
     figures.draw_xray(axis, picture[..., 0].numpy() * 255, title)
     for channel in range(2):
         row, column = np.argwhere(drawn[..., channel].numpy()).mean(axis=0)
-        axis.text(column, row, f"channel {channel}", color="white", ha="center", backgroundcolor="black", fontsize=9)
-figures.show(figure, "An X-ray and its mirror image. In the first, channel 0 is the lung on the viewer's left; in the "
-             "mirror image, channel 0 is the lung on the viewer's right, and the heart points the other way.")
+        axis.text(column, row, f"channel {channel}", color="white", ha="center",
+                  backgroundcolor="black", fontsize=9)
+figures.show(figure, "An X-ray and its mirror image. In the first, channel 0 is the lung on the "
+             "viewer's left; in the mirror image, channel 0 is the lung on the viewer's right, "
+             "and the heart points the other way.")
 
 # %%
 def mean_column(mask):
@@ -467,15 +473,17 @@ assert np.all(np.diff(many, axis=1) >= 0)  # lighter stays lighter
 
 # %%
 place = tf.linspace(0.0, 1.0, 7)  # 0 and 1 are the borders of the picture
-x = (place - 0.5) / (1 / 3)  # from the middle it is a third of the picture to the edge of the ellipse
+# from the middle it is a third of the picture to the edge of the ellipse
+x = (place - 0.5) / (1 / 3)
 y = (place[:, tf.newaxis] - 0.5) / (1 / 2)
 sharp, soft = (tf.sigmoid((1 - x**2 - y**2) / softness).numpy().round(1) for softness in (0.1, 0.6))
 
 figure, axes = figures.new_figure(1, 2)
 figures.draw_grid(axes[0, 0], sharp, "divided by 0.1: sharp")
 figures.draw_grid(axes[0, 1], soft, "divided by 0.6: soft")
-figures.show(figure, "Two grids of 7 by 7 numbers with an upright ellipse. In the sharp one nearly all numbers are 1 "
-             "inside and 0 outside; in the soft one they fall slowly from the middle to the corners.")
+figures.show(figure, "Two grids of 7 by 7 numbers with an upright ellipse. In the sharp one "
+             "nearly all numbers are 1 inside and 0 outside; in the soft one they fall slowly "
+             "from the middle to the corners.")
 assert sharp[3, 1] == soft[3, 1] == 0.5
 
 # %% [markdown]
@@ -541,18 +549,21 @@ assert 35 <= sum(changed) <= 65
 # %%
 another, its_masks = scale(training.images[2], training.masks[2])
 lungs = training.masks[2].max(axis=-1) == 1
-lighter = [np.mean((add_shadow(another, [number, 0]) - another).numpy()[lungs]) for number in range(100)]
+lighter = [np.mean((add_shadow(another, [number, 0]) - another).numpy()[lungs])
+           for number in range(100)]
 over_lungs = np.flatnonzero(np.array(lighter) > 0.05)[:5]
 
 # %%
 figure, axes = figures.new_figure(2, 3, width=2.7, height=2.7)
 figures.draw_xray(axes[0, 0], another[..., 0].numpy() * 255, "as it is")
 for number, axis in zip(over_lungs, axes.ravel()[1:]):
-    figures.draw_xray(axis, add_shadow(another, [number, 0])[..., 0].numpy() * 255, f"seed {number}")
+    figures.draw_xray(axis, add_shadow(another, [number, 0])[..., 0].numpy() * 255,
+                      f"seed {number}")
 for axis in axes.ravel():
     figures.draw_outlines(axis, its_masks.numpy())
-figures.show(figure, "An X-ray as it is, and with five white shadows of different place, size, softness and strength. "
-             "Each covers a part of a lung. The outlines of the lungs are the same in all six pictures.")
+figures.show(figure, "An X-ray as it is, and with five white shadows of different place, size, "
+             "softness and strength. Each covers a part of a lung. The outlines of the lungs are "
+             "the same in all six pictures.")
 
 # %% [markdown]
 # - **The masks do not change.** The outline runs on through the white part, as an annotator would draw it. So the
@@ -564,10 +575,11 @@ figures.show(figure, "An X-ray as it is, and with five white shadows of differen
 #   area is the best sign of all, and the network should go on using it.
 #
 # This is only a rough imitation. A real shadow is no ellipse: in a standing patient fluid sinks to the bottom, and an
-# infection may fill one lobe of the lung and end where the lobe ends. Disease can also make a lung smaller or push the
+# infection may fill one **lobe** and end where it ends. (Lobes are the parts of a lung: two on one side, three on the
+# other.) Disease can also make a lung smaller or push the
 # heart aside, and then the true outline changes as well. Ours moves nothing, and it lies over whatever is there, even
 # over a black frame. And where annotators end their masks at the fluid, it teaches the wrong thing. Whether it helps
-# cannot be seen in a figure: that must be measured, on X-rays with real shadows.
+# cannot be seen in a figure. We have not measured it on X-rays with real shadows.
 
 # %% [markdown]
 # ### All at once
@@ -591,14 +603,16 @@ for number, axis in enumerate(axes.ravel()[1:]):
     new_image, new_masks = augment(image, masks, tf.constant([number, 0]))
     figures.draw_xray(axis, new_image[..., 0].numpy() * 255, f"seed {number}")
     figures.draw_outlines(axis, new_masks.numpy())
-figures.show(figure, "One X-ray as it is and in seven changed versions: turned, shifted, larger or smaller, lighter or "
-             "darker, some with a white shadow. In each, the outlines follow the lungs.")
+figures.show(figure, "One X-ray as it is and in seven changed versions: turned, shifted, larger "
+             "or smaller, lighter or darker, some with a white shadow. In each, the outlines "
+             "follow the lungs.")
 
 # %%
 for number in range(20):
     seed = tf.constant([number, 0])
     _, masks_moved = move_together(image, masks, random_transform(seed, size))
-    assert np.array_equal(augment(image, masks, seed)[1], masks_moved)  # light and shadow leave the masks alone
+    # light and shadow leave the masks alone
+    assert np.array_equal(augment(image, masks, seed)[1], masks_moved)
 
 # %% [markdown]
 # Eight pictures of one chest. Nobody had to draw a mask for them, and each has one that fits.
@@ -625,7 +639,8 @@ from lungseg_utils.recipes import RECIPES
 
 for name, recipe in RECIPES.items():
     new_image, new_masks = match_channels(image, masks, recipe)
-    print(f"{name:8} image {image.shape} -> {new_image.shape}, masks {masks.shape} -> {new_masks.shape}")
+    print(f"{name:8} image {image.shape} -> {new_image.shape}, "
+          f"masks {masks.shape} -> {new_masks.shape}")
     assert np.array_equal(tf.reduce_max(new_masks, axis=-1), tf.reduce_max(masks, axis=-1))
 
 # %% [markdown]
@@ -770,7 +785,7 @@ assert np.array_equal(image_of_file, scale(*load(0))[0])
 # %% [markdown]
 # `cache` keeps what it has seen once: the second pass comes from memory.
 #
-# > **Predict.** What is faster, files with a `cache` behind them, or arrays in memory? Is it worth while to cache the
+# > **Predict.** What is faster, files with a `cache` behind them, or arrays in memory? Does it help to cache the
 # > arrays as well? And how much does augmentation slow down the stream?
 
 # %%

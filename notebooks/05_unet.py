@@ -16,8 +16,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/05_unet.ipynb)
 #
 # The U-Net (Ronneberger, Fischer and Brox, [arXiv:1505.04597](https://arxiv.org/abs/1505.04597), 2015) takes a picture
-# and gives, for each pixel, the probability that it belongs to a lung. It consists of few kinds of parts. You take
-# each of them into your hands, on arrays small enough to count, and then put them together.
+# and gives, for each pixel, the probability that it belongs to a lung. It consists of few kinds of parts. You try
+# each of them on arrays that are small enough to count, and then put them together.
 #
 # **You will be able to**
 #
@@ -84,10 +84,12 @@ for row in range(2):
 from lungseg_utils import figures
 
 figure, axes = figures.new_figure(1, 3, width=2.6, height=2.4)
-for axis, values, title in zip(axes[0], (picture, kernel, by_hand), ("picture", "kernel", "result")):
+for axis, values, title in zip(axes[0], (picture, kernel, by_hand),
+                               ("picture", "kernel", "result")):
     figures.draw_grid(axis, values, title)
-figures.show(figure, "Three grids of numbers: a picture with three columns of zeros and three of ones; a kernel with "
-             "-1 left and 1 right of its centre; a result of two rows, zeros outside and ones in the middle columns.")
+figures.show(figure, "Three grids of numbers: a picture with three columns of zeros and three of "
+             "ones; a kernel with -1 left and 1 right of its centre; a result of two rows, zeros "
+             "outside and ones in the middle columns.")
 
 # %% [markdown]
 # Only at the edge. This kernel is a detector of vertical edges, and it finds one wherever it is in the picture. The
@@ -174,9 +176,10 @@ strongest = np.argsort(maps.std(axis=(0, 1)))[::-1]
 figure, axes = figures.new_figure(1, 5, width=2, height=2.2)
 figures.draw_xray(axes[0, 0], arrays.images[0], "X-ray")
 for channel, axis in zip(strongest, axes[0, 1:]):
-    figures.draw_xray(axis, maps[..., channel] / maps[..., channel].max() * 255, f"channel {channel}")
-figures.show(figure, "An X-ray and four feature maps of an untrained block: blurred or edge-like versions of the "
-             "X-ray, of different brightness.")
+    figures.draw_xray(axis, maps[..., channel] / maps[..., channel].max() * 255,
+                      f"channel {channel}")
+figures.show(figure, "An X-ray and four feature maps of an untrained block: blurred or edge-like "
+             "versions of the X-ray, of different brightness.")
 assert maps.min() >= 0  # ReLU
 
 # %% [markdown]
@@ -201,8 +204,9 @@ assert np.array_equal(pooled, [[4, 5], [6, 7]])
 # %% [markdown]
 # Three of four numbers are gone. *That* there was a 5 is kept, *where* in its square it was is lost.
 #
-# A level of the encoder is a block, then pooling. It returns two things: the halved map, and the map before halving.
-# You will see soon what the second is for.
+# A U-Net goes down first, to ever smaller maps: this half is the **encoder**. Then it goes up again, to a map of the
+# picture's size: that half is the **decoder**. A level of the encoder is a block, then pooling. It returns two things:
+# the halved map, and the map before halving. You will see soon what the second is for.
 
 # %%
 def encoder_block(x, filters, momentum=0.9):
@@ -241,8 +245,8 @@ figures.draw_xray(axes[0, 0], arrays.images[0], "true outline")
 figures.draw_outlines(axes[0, 0], lung)
 figures.draw_xray(axes[0, 1], arrays.images[0], f"pooled {recipe.depth} times and enlarged")
 figures.draw_outlines(axes[0, 1], coarse[..., np.newaxis], figures.PREDICTION)
-figures.show(figure, "An X-ray twice. On the left a smooth outline of the lung on the viewer's left; on the right an "
-             "outline of a few large steps that misses the corners.")
+figures.show(figure, "An X-ray twice. On the left a smooth outline of the lung on the viewer's "
+             "left; on the right an outline of a few large steps that misses the corners.")
 
 # %% [markdown]
 # It still says *where* the lung is, but not where its border runs. (We averaged here instead of taking the maximum,
@@ -360,7 +364,8 @@ def build_unet(
 
 # %%
 keras.utils.set_random_seed(42)
-net = build_unet(recipe.image_size, recipe.input_channels, recipe.output_channels, recipe.base_filters, recipe.depth)
+net = build_unet(recipe.image_size, recipe.input_channels, recipe.output_channels,
+                 recipe.base_filters, recipe.depth)
 print(net.input_shape, "->", net.output_shape)
 
 try:
@@ -397,14 +402,16 @@ def draw_box(axes, x, level):
     place = np.sign(x - recipe.depth)  # on the left, below, or on the right of the box
     below = height / 2 + 0.3 if place == 0 else 0
     align = {-1: "right", 0: "center", 1: "left"}[place]
-    axes.text(x + place * (width / 2 + 0.06), -level - below, f"{side} x {side}\n{filters} channels",
+    axes.text(x + place * (width / 2 + 0.06), -level - below,
+              f"{side} x {side}\n{filters} channels",
               ha=align, va="center", fontsize=8)
     return side, filters
 
 
 # %%
 def draw_arrow(axes, start, end, style):
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "linestyle": style, "shrinkA": 0, "shrinkB": 0})
+    axes.annotate("", end, start,
+                  arrowprops={"arrowstyle": "->", "linestyle": style, "shrinkA": 0, "shrinkB": 0})
 
 
 # %%
@@ -421,8 +428,8 @@ for level in range(depth + 1):
         assert skips[level].shape[1:] == (side, side, filters)
 axis.set(xlim=(-1.2, 2 * depth + 1.2), ylim=(-depth - 0.7, 0.6))
 axis.set_axis_off()
-figures.show(figure, "Boxes in the form of a U: lower and wider on the way down, high and narrow again on the way up. "
-             "Solid arrows follow the U, dashed arrows cross it.")
+figures.show(figure, "Boxes in the form of a U: lower and wider on the way down, high and narrow "
+             "again on the way up. Solid arrows follow the U, dashed arrows cross it.")
 
 # %% [markdown]
 # Solid arrows: pooling on the way down, transposed convolution on the way up. Dashed arrows: the skip connections.
@@ -515,7 +522,8 @@ from lungseg_utils.recipes import RECIPES
 for name in ("laptop", "article"):
     other = RECIPES[name]
     field = receptive_field(other.depth)
-    print(f"{name:8} picture {other.image_size} px, field {field} px: {field / other.image_size:.2f} of the side")
+    print(f"{name:8} picture {other.image_size} px, field {field} px: "
+          f"{field / other.image_size:.2f} of the side")
 
 # %% [markdown]
 # Both nets have the same depth. In the laptop's net, a number in the middle of the bottom sees the whole picture; in
@@ -555,8 +563,8 @@ for momentum, style in ((0.9, "-"), (0.99, "--")):
 axes[0, 0].axhline(1, color="grey", linestyle=":", label="true mean")
 axes[0, 0].set(xlabel="training step", ylabel="running mean")
 axes[0, 0].legend()
-figures.show(figure, "Two curves rise from 0 towards 1 over 240 training steps: with momentum 0.9 steeply, with 0.99 "
-             "slowly.")
+figures.show(figure, "Two curves rise from 0 towards 1 over 240 training steps: with momentum 0.9 "
+             "steeply, with 0.99 slowly.")
 
 # %% [markdown]
 # With 0.99, Keras' default and the article's choice, the running mean is far behind for many epochs. That is harmless
@@ -589,13 +597,15 @@ for momentum in (0.9, 0.99):
 random_maps = keras.random.normal((8, 16, 16, 3), mean=2.0, stddev=3.0, seed=2)
 keras_layer, our_layer = layers.BatchNormalization(momentum=0.9), BatchNormalization(momentum=0.9)
 for training, tolerance in ((True, 1e-4), (False, 5e-3)):
-    of_keras, ours = (np.array(layer(random_maps, training=training)) for layer in (keras_layer, our_layer))
+    of_keras, ours = (np.array(layer(random_maps, training=training))
+                      for layer in (keras_layer, our_layer))
     assert np.allclose(of_keras, ours, atol=tolerance)
     print(f"training={training}: the same, within {tolerance}")
 
 # %% [markdown]
 # In prediction they agree a little less closely. For the running variance, TensorFlow's operation divides by one less
-# than the number of pixels, and Keras by their number. With the thousands of pixels of a batch that is no matter.
+# than the number of pixels, and Keras by their number. With the thousands of pixels of a batch, the
+# difference is too small to matter.
 #
 # ## What does it cost?
 #
@@ -660,7 +670,8 @@ for level in range(recipe.depth + 1):
 
 # %%
 article = RECIPES["article"]
-large = build_unet(article.image_size, article.input_channels, article.output_channels, article.base_filters,
+large = build_unet(article.image_size, article.input_channels, article.output_channels,
+                   article.base_filters,
                    article.depth, article.batch_norm_momentum)
 large_parameters, large_work = large.count_params(), sum(multiply_adds(large).values())
 assert large_parameters == 31_055_297
@@ -669,9 +680,11 @@ print(f"{large_parameters:,} parameters, {large_work:,} multiply-adds for one X-
 
 # %%
 laptop = RECIPES["laptop"]
-small = build_unet(laptop.image_size, laptop.input_channels, laptop.output_channels, laptop.base_filters, laptop.depth)
+small = build_unet(laptop.image_size, laptop.input_channels, laptop.output_channels,
+                   laptop.base_filters, laptop.depth)
 small_work = sum(multiply_adds(small).values())
-print(f"parameters:    {large_parameters / small.count_params():6.0f} times as many as the laptop's net")
+print(f"parameters:    {large_parameters / small.count_params():6.0f} times as many as the "
+      f"laptop's net")
 print(f"multiply-adds: {large_work / small_work:6.0f} times as many")
 
 # %% [markdown]
@@ -691,12 +704,14 @@ small.predict(pictures, verbose=0)
 speed = len(pictures) * small_work / (time.perf_counter() - start)
 hours = 3 * large_work * 112 * article.epochs / speed / 3600
 print(f"{speed / 1e9:.0f} billion multiply-adds per second")
-print(f"The article's training, 112 X-rays in {article.epochs} epochs, would take about {hours:.0f} hours here.")
+print(f"The article's training, 112 X-rays in {article.epochs} epochs, "
+      f"would take about {hours:.0f} hours here.")
 
 # %% [markdown]
-# An estimate like this costs a second, and spares you a night of waiting. It is rough: large layers run at a higher
-# speed than small ones, so the truth may well be half of it. Whether the larger net is worth that time cannot be
-# counted. That has to be measured, with masks.
+# An estimate like this costs a second, and can save you a night of waiting. It is rough: large layers run at a higher
+# speed than small ones, and predicting is not training. Notebook 7 times training steps in place of predictions, and
+# comes to another number of hours. Trust either within a factor of two. Whether the larger net is worth
+# that time cannot be counted. That has to be measured, with masks.
 #
 # ## Before training
 #
@@ -708,7 +723,8 @@ print(f"The article's training, 112 X-rays in {article.epochs} epochs, would tak
 # %%
 untrained = build_unet(recipe.image_size, recipe.input_channels, recipe.output_channels)
 probabilities = untrained.predict(batch, verbose=0)[0]
-print(f"from {probabilities.min():.2f} to {probabilities.max():.2f}, mean {probabilities.mean():.2f}")
+print(f"from {probabilities.min():.2f} to {probabilities.max():.2f}, "
+      f"mean {probabilities.mean():.2f}")
 assert probabilities.shape == masks.shape and probabilities.dtype == np.float32
 assert 0 <= probabilities.min() and probabilities.max() <= 1
 
@@ -716,8 +732,8 @@ assert 0 <= probabilities.min() and probabilities.max() <= 1
 figure, axes = figures.new_figure(1, 2)
 figures.draw_xray(axes[0, 0], arrays.images[0], "X-ray")
 figures.draw_xray(axes[0, 1], probabilities[..., 0] * 255, "probability, channel 0")
-figures.show(figure, "An X-ray, and the untrained network's probabilities for channel 0: nearly the same middle grey "
-             "everywhere.")
+figures.show(figure, "An X-ray, and the untrained network's probabilities for channel 0: nearly "
+             "the same middle grey everywhere.")
 
 # %% [markdown]
 # About one half everywhere: it does not know. To learn, it must be told how wrong it is, in one number. That is the

@@ -71,8 +71,8 @@ figure, axes = figures.new_figure(1, 3, width=2.2, height=2.5)
 figures.draw_grid(axes[0, 0], true, "true")
 figures.draw_grid(axes[0, 1], predicted, "predicted")
 figures.draw_grid(axes[0, 2], true + predicted, "sum")
-figures.show(figure, "Three grids of four by four cells. The true mask has six ones, the predicted mask four, and the "
-             "sum shows three twos, where both are one.")
+figures.show(figure, "Three grids of four by four cells. The true mask has six ones, the "
+             "predicted mask four, and the sum shows three twos, where both are one.")
 
 # %% [markdown]
 # > **Predict.** Count: how many pixels are lung in both? How many only in the truth, how many only in the prediction?
@@ -195,7 +195,7 @@ print(f"mean Dice {dices.mean():.4f}; from the mean IoU by the formula {2 * ious
 # %% [markdown]
 # ## Soft and hard
 #
-# A network gives probabilities. Cut at 0.5 they become a mask, and its Dice is a **hard** Dice. One can also put the
+# A network gives probabilities. Cut at 0.5 they become a mask, and its Dice is a **hard** Dice. You can also put the
 # probabilities straight into the formula, with products in place of "and". That is a **soft** Dice.
 #
 # Here is a network that is right about every pixel, but not sure: 0.6 on the lung, 0.4 beside it.
@@ -207,7 +207,8 @@ unsure = np.where(true == 1, 0.6, 0.4)
 figure, axes = figures.new_figure(1, 2, width=2.2, height=2.5)
 figures.draw_grid(axes[0, 0], true, "true")
 figures.draw_grid(axes[0, 1], unsure, "probabilities")
-figures.show(figure, "The true mask, and beside it a grid with 0.6 wherever the mask is one and 0.4 elsewhere.")
+figures.show(figure, "The true mask, and beside it a grid with 0.6 wherever the mask is one and "
+             "0.4 elsewhere.")
 
 # %%
 soft = 2 * (true * unsure).sum() / (true.sum() + unsure.sum())
@@ -232,8 +233,8 @@ print(f"The article's own precision and recall imply a hard Dice of {implied:.3f
 assert implied > 0.9002 + 0.05
 
 # %% [markdown]
-# The article's masks are far better than 0.9002 sounds. Whoever reports a hard Dice of 0.95 and claims to have beaten
-# the article is mistaken twice: in the comparison, and in the direction.
+# The article's masks are far better than 0.9002 sounds. If you report a hard Dice of 0.95 and say that it beats the
+# article's 0.9002, you compare two different measures. In hard Dice, the article's own network is above 0.95.
 
 # %% [markdown]
 # ## Per image and pooled
@@ -369,7 +370,8 @@ def batch_dice(y_true, y_pred):
     return ops.mean(soft_dice(y_true, y_pred))
 
 
-echo.compile(loss="mse", metrics=[soft_dice, batch_dice])  # Keras insists on a loss; it plays no part here
+# Keras insists on a loss; it plays no part here
+echo.compile(loss="mse", metrics=[soft_dice, batch_dice])
 
 # %% [markdown]
 # Two perfect images, and then a failure that is alone in its batch.
@@ -530,14 +532,16 @@ for name, pull in pulls.items():
 # %%
 figure, axes = figures.new_figure(1, 1, width=6, height=3)
 for place, ((name, pull), hatch) in enumerate(zip(pulls.items(), ("", "///", "..."))):
-    axes[0, 0].bar(np.arange(4) + 0.27 * (place - 1), pull, 0.25, label=name, hatch=hatch, edgecolor="black")
+    axes[0, 0].bar(np.arange(4) + 0.27 * (place - 1), pull, 0.25, label=name, hatch=hatch,
+                   edgecolor="black")
 axes[0, 0].axhline(0, color="black", linewidth=0.8)
 axes[0, 0].set(xticks=range(4), ylabel="push on the logit")
 axes[0, 0].set_xticklabels(["lung,\nsure and wrong", "lung,\nundecided", "background,\nundecided",
                             "background,\nsure and right"])
 axes[0, 0].legend()
-figures.show(figure, "Bars for four pixels and three losses. At the pixel that is sure and wrong, Dice loss gives "
-             "almost no push and cross-entropy its hardest; at the undecided pixels all push in the right direction.")
+figures.show(figure, "Bars for four pixels and three losses. At the pixel that is sure and wrong, "
+             "Dice loss gives almost no push and cross-entropy its hardest; at the undecided "
+             "pixels all push in the right direction.")
 
 # %% [markdown]
 # The numbers are minus the gradient: the push that the pixel gets, upwards (lung) or downwards (background).
@@ -569,7 +573,8 @@ for loss in (cross_entropy, dice_loss):
 # %% [markdown]
 # With cross-entropy every pixel has one vote, and the object is outvoted: predicting background everywhere is nearly
 # right. Dice compares areas, so the background counts for little more than the object, however small the object is.
-# Lungs are large, so both losses work for them; for a nodule of a few pixels the difference decides.
+# Lungs are large, so both losses work for them; for a **nodule**, a small round spot, of a few
+# pixels the difference decides.
 #
 # ### An empty mask
 #
@@ -610,8 +615,8 @@ figure, axes = figures.new_figure(1, 3, width=2.2, height=2.5)
 figures.draw_grid(axes[0, 0], blob, "mask")
 figures.draw_grid(axes[0, 1], inner, "eroded")
 figures.draw_grid(axes[0, 2], blob - inner, "outline")
-figures.show(figure, "Three grids: a rectangle of ones, the smaller rectangle inside it, and the ring that is their "
-             "difference.")
+figures.show(figure, "Three grids: a rectangle of ones, the smaller rectangle inside it, and the "
+             "ring that is their difference.")
 
 # %%
 def outline(mask):
@@ -786,12 +791,14 @@ assert nsd(distances) == 0.8
 
 # %%
 examples = {"moved by 2 px": np.roll(square, 2, axis=1), "moved by 3 px": moved,
-            "1 px too wide": cv2.dilate(square, np.ones((3, 3), "uint8")), "stray pixel": stray, "stray bar": bar}
+            "1 px too wide": cv2.dilate(square, np.ones((3, 3), "uint8")), "stray pixel": stray,
+            "stray bar": bar}
 between = {name: outline_distances(square, mask, (1.0, 1.0)) for name, mask in examples.items()}
 print(f"{'':13}   Dice   ASSD   HD95    NSD")
 for name, mask in examples.items():
     distances = between[name]
-    print(f"{name:13} {dice(square, mask):6.3f} {assd(distances):6.2f} {hd95(distances):6.2f} {nsd(distances):6.3f}")
+    print(f"{name:13} {dice(square, mask):6.3f} {assd(distances):6.2f} {hd95(distances):6.2f} "
+          f"{nsd(distances):6.3f}")
 
 # %%
 for tolerance_mm in (1.0, 2.0, 3.0):
@@ -813,7 +820,8 @@ assert nsd(between["moved by 3 px"], tolerance_mm=3.0) == 1
 # Every score needs an answer for empty masks, or the first odd image stops the evaluation. These are ours:
 
 # %%
-pairs = {"both empty": (nothing, nothing), "truth empty": (nothing, true), "nothing predicted": (true, nothing)}
+pairs = {"both empty": (nothing, nothing), "truth empty": (nothing, true),
+         "nothing predicted": (true, nothing)}
 print(f"{'':18}  dice   iou  precision  recall  assd  hd95   nsd")
 for name, (a, b) in pairs.items():
     between = outline_distances(a, b, (1.0, 1.0))
@@ -852,16 +860,20 @@ for place, (title, mask) in enumerate({"too wide": wide, "with a patch": patch}.
     figures.draw_xray(axes[0, place], arrays.part([case.id]).images[0], title)
     figures.draw_outlines(axes[0, place], lungs[..., np.newaxis])
     figures.draw_outlines(axes[0, place], mask[..., np.newaxis], figures.PREDICTION)
-figures.show(figure, "One X-ray twice with the true outlines as solid lines. On the left a dashed outline runs closely "
-             "around them; on the right it coincides with them, and a dashed square stands in the lower right corner.")
+figures.show(figure, "One X-ray twice with the true outlines as solid lines. On the left a dashed "
+             "outline runs closely around them; on the right it coincides with them, and a dashed "
+             "square stands in the lower right corner.")
 
 # %%
-spacing_mm = pixel_spacing(case, size, size) or (1.0, 1.0)  # unknown for some data sets: then in pixels
+# unknown for some data sets: then in pixels
+spacing_mm = pixel_spacing(case, size, size) or (1.0, 1.0)
 for name, mask in {"too wide": wide, "with a patch": patch}.items():
     distances = outline_distances(lungs, mask, spacing_mm)
-    print(f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  HD95 {hd95(distances):6.2f} mm  "
+    print(f"{name:13} Dice {dice(lungs, mask):.3f}  ASSD {assd(distances):5.2f} mm  "
+          f"HD95 {hd95(distances):6.2f} mm  "
           f"NSD {nsd(distances):.3f}")
-print(f"a pixel is {spacing_mm[0]:.2f} mm high and {spacing_mm[1]:.2f} mm wide, the tolerance is {TOLERANCE_MM} mm")
+print(f"a pixel is {spacing_mm[0]:.2f} mm high and {spacing_mm[1]:.2f} mm wide, "
+      f"the tolerance is {TOLERANCE_MM} mm")
 
 # %% [markdown]
 # For Dice they are equal. ASSD and HD95 tell them apart: an outline that is a little off everywhere is harmless for
@@ -886,7 +898,8 @@ train, test = arrays.part(split["train"]), arrays.part(split["test"])
 mean_mask = train.masks.mean(axis=0)
 baseline = mean_mask > 0.5
 scores = np.array([dice(masks.max(axis=-1), baseline.max(axis=-1)) for masks in test.masks])
-print(f"{len(scores)} test images: mean {scores.mean():.3f}, SD {scores.std(ddof=1):.3f}, worst {scores.min():.3f}")
+print(f"{len(scores)} test images: mean {scores.mean():.3f}, SD {scores.std(ddof=1):.3f}, "
+      f"worst {scores.min():.3f}")
 assert 0.4 < scores.mean() < 0.95
 
 # %% [markdown]
@@ -908,8 +921,9 @@ figures.draw_xray(axes[0, 0], 255 * mean_mask.max(axis=-1), "mean of the trainin
 figures.draw_xray(axes[0, 1], test.images[worst], f"worst: {test.ids[worst]}")
 figures.draw_outlines(axes[0, 1], test.masks[worst])
 figures.draw_outlines(axes[0, 1], baseline, figures.PREDICTION)
-figures.show(figure, "On the left two blurred bright lungs, the mean of all training masks. On the right the test "
-             "X-ray that it fits worst, with its true outlines as solid lines and the mean's outlines as dashed ones.")
+figures.show(figure, "On the left two blurred bright lungs, the mean of all training masks. On "
+             "the right the test X-ray that it fits worst, with its true outlines as solid lines "
+             "and the mean's outlines as dashed ones.")
 
 # %% [markdown]
 # The mean and the **standard deviation** (SD) over images say how good it is and how much that varies; the worst image

@@ -132,7 +132,8 @@ for name, network in models.items():
 from lungseg_utils.unet import multiply_adds
 
 FORWARD_AND_BACKWARD = 3
-work = {name: FORWARD_AND_BACKWARD * sum(multiply_adds(network).values()) for name, network in models.items()}
+work = {name: FORWARD_AND_BACKWARD * sum(multiply_adds(network).values())
+        for name, network in models.items()}
 for name, count in work.items():
     print(f"{name:8} {count / 1e9:8.2f} billion multiply-adds to train on one image")
 print(f"{work['article'] / work['laptop']:.0f} times as much")
@@ -168,10 +169,11 @@ def memory_of(network, batch_size):
 
 
 for recipe in (LAPTOP, ARTICLE):
-    print(f"{recipe.name:8} {memory_of(models[recipe.name], recipe.batch_size) / 1e9:6.2f} GB for one step")
+    print(f"{recipe.name:8} {memory_of(models[recipe.name], recipe.batch_size) / 1e9:6.2f} GB for "
+          f"one step")
 
 # %% [markdown]
-# A batch of two is no choice of taste in the article: a much larger one does not fit on many graphics cards.
+# The article's batch of two has a reason: a much larger one does not fit on many graphics cards.
 #
 # ### From operations to hours
 #
@@ -183,9 +185,11 @@ for recipe in (LAPTOP, ARTICLE):
 from lungseg_utils import losses
 from lungseg_utils.pipeline import make_dataset
 
-laptop_arrays = course.arrays_ready(dataclasses.replace(chosen, recipe=LAPTOP), cases)  # also where another is chosen
+# also where another is chosen
+laptop_arrays = course.arrays_ready(dataclasses.replace(chosen, recipe=LAPTOP), cases)
 laptop_train = laptop_arrays.part(split["train"])
-batches = list(make_dataset(laptop_train.images, laptop_train.masks, LAPTOP, training=True).take(12))
+batches = list(make_dataset(laptop_train.images, laptop_train.masks, LAPTOP,
+                            training=True).take(12))
 
 keras.utils.set_random_seed(42)
 network = model_for(LAPTOP)
@@ -208,15 +212,16 @@ for name, numbers in plans.items():
     print(f"{name:8} about {hours * 60:8.1f} minutes, or {hours:6.2f} hours")
 
 # %% [markdown]
-# This is an **estimate**. A large network keeps a processor busier than a small one, so the second line may come out
-# too high; a machine with too little memory makes it far too low; and early stopping can end a training sooner. Still,
+# This is an **estimate**. It times training steps, where notebook 5 timed predictions, so the two differ: trust either
+# within a factor of two. A large network keeps a processor busier than a small one, so the second line may come out too
+# high; a machine with too little memory makes it far too low; and early stopping can end a training sooner. Still,
 # it says whether to expect minutes or days, before anything has started. With a GPU, run the two cells there.
 
 # %% [markdown]
 # ## The learning rate
 #
 # **Gradient descent**: compute the gradient of the loss, then change every weight by the **learning rate** times the
-# gradient, downhill. With a single weight $w$ and the loss $w^2$, whose gradient is $2 w$, one can watch it.
+# gradient, downhill. With a single weight $w$ and the loss $w^2$, whose gradient is $2 w$, you can watch it.
 
 # %%
 def descend(rate, steps=8, w=2.0):
@@ -241,10 +246,11 @@ for place, (rate, name) in enumerate({0.03: "too small", 0.4: "right", 1.05: "to
     path = descend(rate)
     axes[0, place].plot(curve, curve**2, color="grey")
     axes[0, place].plot(path, path**2, "o--", color="black", markersize=5)
-    axes[0, place].set(title=f"rate {rate}: {name}", xlabel="weight", ylabel="loss", ylim=(-0.5, 20), xlim=(-4.5, 4.5))
-figures.show(figure, "Three times the same bowl-shaped curve with eight steps from the same start. Left: the steps are "
-             "so short that they stop half way. Middle: they reach the bottom. Right: each step lands higher on the "
-             "other side.")
+    axes[0, place].set(title=f"rate {rate}: {name}", xlabel="weight", ylabel="loss",
+                       ylim=(-0.5, 20), xlim=(-4.5, 4.5))
+figures.show(figure, "Three times the same bowl-shaped curve with eight steps from the same "
+             "start. Left: the steps are so short that they stop half way. Middle: they reach the "
+             "bottom. Right: each step lands higher on the other side.")
 
 # %%
 assert abs(descend(0.03)[-1]) > 1, "too small: still far from the bottom"
@@ -274,8 +280,10 @@ assert np.allclose(moved, 0.01, rtol=0.01)
 # %%
 steps = 112 // ARTICLE.batch_size * ARTICLE.epochs
 reach = steps * ARTICLE.learning_rate
-start_size = np.sqrt(2 / (9 * 64 + 9 * 64))  # SD with which Keras starts a 3 x 3 convolution from 64 to 64 channels
-print(f"{steps} steps reach about {reach:.3f} at most; a weight starts with a typical size of {start_size:.3f}")
+# SD with which Keras starts a 3 x 3 convolution from 64 to 64 channels
+start_size = np.sqrt(2 / (9 * 64 + 9 * 64))
+print(f"{steps} steps reach about {reach:.3f} at most; a weight starts with a typical size of "
+      f"{start_size:.3f}")
 assert reach < start_size
 
 # %% [markdown]
@@ -309,19 +317,22 @@ rates = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 sweep = {rate: short_training(rate) for rate in rates}
 end = {rate: np.mean(curve[-5:]) for rate, curve in sweep.items()}
 for rate in rates:
-    print(f"rate {rate:7g}: loss at the start {sweep[rate][0]:.3f}, mean of the last five steps {end[rate]:.3f}")
+    print(f"rate {rate:7g}: loss at the start {sweep[rate][0]:.3f}, "
+          f"mean of the last five steps {end[rate]:.3f}")
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = figures.new_figure(1, 2, width=4.2, height=3.2)
 for rate, style in zip(rates, ("-", "--", "-.", ":", "-", "--")):
-    axes[0, 0].plot(sweep[rate], style, marker="o" if rate >= 0.1 else None, markersize=3, label=f"{rate:g}")
+    axes[0, 0].plot(sweep[rate], style, marker="o" if rate >= 0.1 else None, markersize=3,
+                    label=f"{rate:g}")
 axes[0, 0].set(xlabel="step", ylabel="training loss", ylim=(None, 2.4))
 axes[0, 0].legend(title="learning rate", fontsize=7, ncols=2)
 axes[0, 1].semilogx(rates, [end[rate] for rate in rates], "ko-")
 axes[0, 1].set(xlabel="learning rate", ylabel="mean loss of the last five steps")
-figures.show(figure, "Left: the training loss over twelve steps for six learning rates; at the smallest rate the line "
-             "stays level, at larger ones it falls. Right: the loss at the end over the learning rate, a curve that "
-             "falls from left to right and rises again at the largest rate.")
+figures.show(figure, "Left: the training loss over twelve steps for six learning rates; at the "
+             "smallest rate the line stays level, at larger ones it falls. Right: the loss at the "
+             "end over the learning rate, a curve that falls from left to right and rises again "
+             "at the largest rate.")
 
 # %%
 falls = {rate: sweep[rate][0] - end[rate] for rate in rates}
@@ -363,8 +374,8 @@ over_time = np.array([float(schedule(step)) for step in range(steps + 1)])
 figure, axes = figures.new_figure(1, 1, width=5, height=2.6)
 axes[0, 0].plot(over_time, color="black")
 axes[0, 0].set(xlabel="step", ylabel="learning rate")
-figures.show(figure, "The learning rate over the steps of a training: a short straight rise, then a long fall along "
-             "half a cosine to zero.")
+figures.show(figure, "The learning rate over the steps of a training: a short straight rise, then "
+             "a long fall along half a cosine to zero.")
 assert np.isclose(over_time.max(), LAPTOP.learning_rate) and over_time[-1] < 1e-6
 assert np.argmax(over_time) == round(WARM_UP * steps)
 
@@ -417,7 +428,8 @@ assert np.isclose(noise[1] / noise[4], 2, rtol=0.2), "four times the images, hal
 # %%
 for recipe in (LAPTOP, ARTICLE):
     share = recipe.batch_norm_momentum ** plans["laptop"]["steps per epoch"]
-    print(f"momentum {recipe.batch_norm_momentum:<4}: {share:.0%} is left after an epoch of the laptop recipe")
+    print(f"momentum {recipe.batch_norm_momentum:<4}: {share:.0%} is left after an epoch of the "
+          f"laptop recipe")
 
 # %% [markdown]
 # With few steps per epoch, 0.99 lags far behind: validation looks bad although the network is good. So the laptop
@@ -446,7 +458,8 @@ def make_optimizer(recipe, steps_per_epoch):
 # %%
 for recipe in (LAPTOP, ARTICLE):
     optimizer = make_optimizer(recipe, plans[recipe.name]["steps per epoch"])
-    print(f"{recipe.name:8} {type(optimizer).__name__:6} first rate {float(optimizer.learning_rate):.2e}")
+    print(f"{recipe.name:8} {type(optimizer).__name__:6} first rate "
+          f"{float(optimizer.learning_rate):.2e}")
     assert float(optimizer.learning_rate) <= recipe.learning_rate * 1.0001
 
 # %% [markdown]
@@ -526,7 +539,8 @@ print(first.count_params(), "parameters in the first convolution")
 # the weights change?
 
 # %%
-batch_images, batch_masks = next(iter(make_dataset(train.images, train.masks, chosen.recipe, training=True)))
+batch_images, batch_masks = next(iter(make_dataset(train.images, train.masks, chosen.recipe,
+                                                   training=True)))
 print("images", batch_images.shape, "masks", batch_masks.shape)
 assert batch_images.shape[1:] == model.input_shape[1:] and batch_masks.shape[1:] == model.output_shape[1:]
 
@@ -537,7 +551,8 @@ result = model.train_on_batch(batch_images, batch_masks, return_dict=True)
 print({name: round(float(value), 4) for name, value in result.items()})
 
 # %%
-moves = [np.abs(weight.numpy() - old).max() for weight, old in zip(model.trainable_variables, before)]
+moves = [np.abs(weight.numpy() - old).max()
+         for weight, old in zip(model.trainable_variables, before)]
 assert np.isfinite(result["loss"]) and int(model.optimizer.iterations) == 1
 assert np.mean(np.array(moves) > 0) > 0.5, "most weights move in one step"
 assert max(moves) < 1.1 * first_rate, "and none farther than the learning rate"
