@@ -7,9 +7,9 @@ from modules before it::
     -> prediction -> figures -> exercises -> course
 
 Everything else has a room with its own door: `drawing` (the X-rays drawn by code), `formats` (files of others),
-`inference` (an X-ray of one's own), `command` (the command line), `kept` (measured figures), `pretrained` (the shipped
-model). Rooms may import the root, which knows `drawing` alone. Importing the package imports none of this: only the
-modules that compute with TensorFlow load it.
+`inference` (an X-ray of one's own), `widgets` (what moves under the mouse), `command` (the command line), `kept`
+(measured figures), `pretrained` (the shipped model). Rooms may import the root, which knows `drawing` alone. Importing
+the package imports none of this: only the modules that compute with TensorFlow load it.
 """
 
 

@@ -16,18 +16,22 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/01_setup.ipynb)
 #
 # A chest X-ray shows two lungs. In nine notebooks you teach a neural network to draw their outlines, and you find
-# out how far its outlines can be trusted. This first notebook makes sure that everything is in place.
+# out how far its outlines can be trusted. You begin with the end: a network at work, on our X-rays and on yours. Then
+# you draw an outline yourself, and make sure that everything is in place.
 #
 # **You will be able to**
 #
-# - say which versions of the libraries you work with, and why that matters
-# - find out whether a GPU is there, and what to expect without one
+# - let a trained network outline the lungs of an X-ray, also of your own
+# - outline an X-ray yourself, and say how well with one number
+# - say what a neuron computes, and what training does
+# - say which versions of the libraries you work with, and whether a GPU is there
 # - set seeds, so that a result can be repeated
 # - choose the data set and the recipe that all nine notebooks use
 #
-# **Time on two cores:** about 20 seconds
+# **Time on two cores:** about half a minute
 #
-# **Needs:** nothing. **Leaves behind:** a set of X-rays drawn by code, and your choice of data set and recipe.
+# **Needs:** nothing. **Leaves behind:** a set of X-rays drawn by code, your choice of data set and recipe, and the
+# score of your own outline.
 
 # %% tags=["nbval-ignore-output"]
 import sys
@@ -36,49 +40,197 @@ if "google.colab" in sys.modules:  # on Colab only: adds the course's package, l
     get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% [markdown]
-# ## Where we are going
+# ## See it work
 #
-# Before any set-up, here is the task. The course draws its own chest X-rays with code, so nothing has to be
-# downloaded. Each comes with the exact outline of both lungs, because the program that drew them knows where they are.
+# The course draws its own chest X-rays with code, so nothing has to be downloaded. Each comes with the exact outline
+# of both lungs, because the program that drew them knows where they are.
 #
-# The cell below reads your choice of data (more on that at the end), draws the set if it is not there yet, and lists
-# its X-rays. We call an X-ray with everything that belongs to it a **case**.
+# The next cell draws the set if it is not there yet, and lists its X-rays. An X-ray with everything that belongs to it
+# is called a **case**. It also loads a network that we have trained for you, on other drawings of the same program.
 
 # %% tags=["nbval-ignore-output"]
-from lungseg_utils import course
+from lungseg_utils import course, figures
+from lungseg_utils.prediction import load_pretrained
 
 chosen = course.start()
 cases = course.cases_ready(chosen)
-
-# %%
-print(f"{len(cases)} cases. The first one is {cases[0].id}.")
+network = load_pretrained()
 
 # %% [markdown]
-# Now one of them, first as it is, then with the outlines of the two lungs.
+# Three of the X-rays, and what the network says about them. It has never seen them before.
 #
-# > **Predict.** Where would *you* draw the line? Look at the left picture first: at the middle, where the heart is,
-# > and at the bottom, where the lungs end in a sharp corner on each side.
+# > **Predict.** Where would it be hard to say where the lung ends?
 
-# %%
-from lungseg_utils import figures
-from lungseg_utils.images import read_grey, read_masks
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.formats.xray import read_xray
+from lungseg_utils.inference.xrays import segment
 
-case = cases[5]
-image, masks = read_grey(case.image), read_masks(case)
+figure, axes = figures.new_figure(1, 3, width=3.6, height=3.9)
+for place, case in zip(axes[0], (cases[0], cases[4], cases[5])):
+    xray = read_xray(case.image)
+    figures.draw_xray(place, xray.image, case.id)
+    figures.draw_outlines(place, segment(network, xray), figures.PREDICTION)
+figures.show(figure, "Three drawn chest X-rays. On each, a dashed line runs around each of the "
+             "two lungs: along the ribs outside, the heart inside, and the muscle below.")
 
-figure, axes = figures.new_figure(1, 2)
-figures.draw_xray(axes[0, 0], image, "X-ray")
-figures.draw_xray(axes[0, 1], image, "X-ray and outlines")
-figures.draw_outlines(axes[0, 1], masks)
-figures.show(figure, "A drawn chest X-ray twice; on the right a solid line runs around each of the two dark lungs, "
-             "and leaves out the bright heart between them.")
+
 
 # %% [markdown]
-# The lungs are dark because X-rays pass through air. The outline follows the ribs on the outside, the diaphragm at the
-# bottom, and the heart on the inside. The part of the lung that lies *behind* the heart cannot be seen, and by
-# convention it is left out.
+# The lungs are dark because X-rays pass through air. Each outline follows the ribs on the outside and the heart on the
+# inside. At the bottom it follows the **diaphragm**, the muscle below the lungs with which we breathe. The part of the
+# lung that lies *behind* the heart cannot be seen, and by convention it is left out.
 #
-# Drawing such outlines is called **segmentation**: for each pixel, say what it belongs to.
+# Drawing such outlines is called **segmentation**: for each pixel, say what it belongs to. In notebook 8 you train a
+# network that does this, in some minutes, and in notebook 9 you find out where it fails.
+
+# %% [markdown]
+# ### An X-ray of your own
+#
+# Do you have a chest X-ray as a file (PNG, JPEG, TIFF or DICOM)? Run the next cell, press the button, and the network
+# outlines its lungs. It was trained on drawings alone, and still works on many real X-rays. If not, go on.
+#
+# Use only pictures that you may use. The file goes to the computer that runs this notebook: on Colab that is one of
+# Google's, so never choose a patient's X-ray there. The answer is for learning, not for medicine. Notebook 9 says more.
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.inference.upload import upload_button
+
+upload_button(network)
+
+# %% [markdown]
+# ## Now you
+#
+# How well would *you* do it? Here is one more X-ray. Click around the lung on the left of the picture, with some ten
+# points from the top down the outside and up the inside again. Press "Next lung", and click around the other one. The
+# other button takes the last point back.
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.widgets.points import clickable, fill
+
+case = cases[6]
+xray = read_xray(case.image)
+clickable(xray.image, "A drawn chest X-ray to click on. Two dark lungs lie beside the bright "
+                      "heart.")
+
+# %% [markdown]
+# Below the picture your points have appeared as two lines of Python. Copy them, and put them in place of the first two
+# lines of the next cell. You can also write points without the mouse: each is `(x, y)`, in percent of the picture's
+# width and height, from its upper left corner.
+#
+# As long as the two lists are empty, our points are taken. We were in a hurry.
+
+# %%
+first_lung = []
+second_lung = []
+
+drawn_by = "you" if first_lung and second_lung else "us"
+if drawn_by == "us":
+    first_lung = [(33, 13), (22, 19), (13, 35), (8, 65), (6, 96),
+                  (18, 83), (31, 79), (31, 60), (38, 40), (40, 22)]
+    second_lung = [(50, 20), (60, 13), (74, 22), (82, 45), (87, 75),
+                   (86, 94), (72, 81), (68, 67), (58, 48), (50, 30)]
+
+# %% [markdown]
+# `fill` makes a **mask** from the points: an array of the picture's size, 1 inside the outline and 0 outside. We
+# compare it with the true mask, which the drawing program knows, by one number. The **Dice coefficient** is twice the
+# shared area, divided by the sum of both areas. It is 1 when the masks are the same, and 0 when they share nothing.
+#
+# > **Predict.** Somebody outlines one lung to the pixel and forgets the other. Is the Dice coefficient of the picture
+# > about 0.5, or more, or less?
+
+# %%
+from lungseg_utils.images import read_masks
+from lungseg_utils.scores import dice
+
+height, width = xray.image.shape
+drawn = fill(first_lung, height, width) | fill(second_lung, height, width)  # in one or the other
+truth = read_masks(case).max(axis=-1)  # both lungs in one mask
+one_lung = read_masks(case)[..., 0]
+print(f"one lung alone: Dice {dice(truth, one_lung):.2f}")
+assert dice(truth, one_lung) > 0.5
+print(f"drawn by {drawn_by}:    Dice {dice(truth, drawn):.2f}")
+
+# %% [markdown]
+# More than 0.5: one lung of two is all of the shared area, but the sum is only one and a half times the truth. And the
+# network, on the same X-ray?
+
+# %% tags=["nbval-ignore-output"]
+answer = segment(network, xray).max(axis=-1)
+masks = {f"drawn by {drawn_by}": drawn, "the network": answer}
+
+figure, axes = figures.new_figure(1, 2, width=4.4, height=4.7)
+for place, (name, mask) in zip(axes[0], masks.items()):
+    figures.draw_xray(place, xray.image, f"{name}: Dice {dice(truth, mask):.3f}")
+    figures.draw_outlines(place, truth[..., None])
+    figures.draw_outlines(place, mask[..., None], figures.PREDICTION)
+figures.show(figure, "The same X-ray twice. A solid line shows the true outline of the lungs. A "
+             "dashed line is drawn by hand on the left picture, and by the network on the right "
+             "one.")
+
+# %% [markdown]
+# The solid lines are the truth, the dashed ones the answers. Look where a hand and a network go wrong: not at the same
+# places.
+#
+# A score of yours is kept, so that later notebooks can come back to it. Draw as often as you like: the last one counts.
+
+# %% tags=["nbval-ignore-output"]
+from lungseg_utils.files import write_json
+
+if drawn_by == "you":
+    kept = {"case": case.id, "points": [first_lung, second_lung], "dice": dice(truth, drawn)}
+    write_json(kept, course.home() / "my_outline.json")
+    print(f"Well done: your outline of {case.id} is kept.")
+else:
+    print("No outline of yours yet. You can come back to it at any time.")
+
+# %% [markdown]
+# ## What is a neural network?
+#
+# A **neuron** computes one number from others. It multiplies each input by a **weight**, adds all up, and adds one more
+# number, the **bias**. The last step squeezes the sum into the range from 0 to 1, so that it can be read as a
+# probability. This step is called **sigmoid**.
+#
+# Here is a single neuron with a single input: the grey value of a pixel, from 0 for black to 1 for white. Lungs are
+# dark, so we give it a negative weight.
+#
+# > **Predict.** What else than lung will this neuron take for lung?
+
+# %%
+import numpy as np
+
+
+def neuron(inputs, weight, bias):
+    return 1 / (1 + np.exp(-(weight * inputs + bias)))
+
+
+probabilities = neuron(xray.image / 255, weight=-20, bias=9)
+print("black:", neuron(0, -20, 9).round(3), "  white:", neuron(1, -20, 9).round(3))
+print(f"one neuron: Dice {dice(truth, probabilities > 0.5):.2f}")
+
+# %%
+figure, axes = figures.new_figure(1, 2, width=4.4, height=4.7)
+figures.draw_xray(axes[0, 0], xray.image, "X-ray")
+figures.draw_xray(axes[0, 1], 255 * probabilities, "one neuron: white is lung")
+figures.draw_outlines(axes[0, 1], truth[..., None])
+figures.show(figure, "Left, the X-ray. Right, what one neuron says: lungs are white, but so is all "
+             "else that is dark in the X-ray, also outside the true outline.")
+
+# %% [markdown]
+# All that is dark counts as lung, the air around the body and the gas in the stomach too. The neuron sees one pixel at
+# a time, and cannot know better.
+#
+# A **neural network** is made of many neurons in **layers**. Those of the first layer look at a small neighbourhood of
+# pixels, and those of the next at the answers of the first. So the later ones see large parts of the picture.
+
+# %%
+print(f"The network above has {network.count_params():,} weights and biases.")
+assert network.count_params() > 100_000
+
+# %% [markdown]
+# Nobody sets so many numbers by hand. **Training** finds them. The network is shown an X-ray and answers. The **loss**
+# is a number that says how wrong the answer is, compared with the true mask. The **gradient** of the loss says, for
+# each weight, in which direction the loss grows, and how fast. Every weight is changed a little the other way, and the
+# next X-rays are shown. That is all. Notebooks 4 to 8 show how to do it well.
 
 # %% [markdown]
 # ## Which versions are these?
@@ -86,7 +238,8 @@ figures.show(figure, "A drawn chest X-ray twice; on the right a solid line runs 
 # A result belongs to the versions that made it: the same code can behave differently after an upgrade. So write the
 # versions down whenever you report a result.
 #
-# The first import below is ours: it loads TensorFlow without the start-up messages that it would print.
+# TensorFlow computes with networks; Keras is the part of it with layers and the training. The first import below is
+# ours: it loads TensorFlow without the start-up messages that it would print.
 
 # %%
 import lungseg_utils.quiet  # before the first TensorFlow import
@@ -99,7 +252,6 @@ import platform
 
 import cv2
 import matplotlib
-import numpy as np
 import sklearn
 
 print("Python      ", platform.python_version())
@@ -107,9 +259,8 @@ for library in (tf, keras, np, sklearn, cv2, matplotlib):
     print(f"{library.__name__:12} {library.__version__}")
 
 # %% [markdown]
-# Keras is the part of TensorFlow with layers, losses and the training loop. It had a big change from version 2 to
-# version 3: older tutorials, the article that this course starts from among them, stop with an error on Keras 3. We
-# therefore check, instead of hoping.
+# Keras had a big change from version 2 to version 3. Older tutorials, the article that this course starts from among
+# them, were written for version 2 and stop with an error on version 3. So we check.
 
 # %%
 assert int(keras.__version__.split(".")[0]) >= 3, "This course needs Keras 3."
@@ -384,14 +535,15 @@ def exercise_2():
 #
 # ### Further
 #
-# 1. Show the outlines of `cases[0]`. What makes this one harder to outline? *Hint: one line of the drawing cell
-#    changes.*
+# 1. Let the network outline `cases[2]` and `cases[10]`. What makes them harder? *Hint: one line of the cell with the
+#    three X-rays changes.*
 # 2. Measure the speed of your machine for `size = 200` and for `size = 4000`. Why is the small one slower per
 #    operation? *Hint: what happens besides multiplying?*
 #
 # ## Summary
 #
 # - Segmentation says for each pixel what it belongs to; here, to a lung or not.
+# - A trained network does it in a moment. The Dice coefficient says how well: 1 is perfect.
 # - Results belong to versions and seeds: write both down.
 # - The `laptop` recipe needs no GPU.
 #

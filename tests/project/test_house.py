@@ -11,7 +11,7 @@ from shared import REPOSITORY, run_python
 import lungseg_utils
 
 PACKAGE = REPOSITORY / "lungseg_utils"
-ROOMS = ("command", "drawing", "formats", "inference", "kept")
+ROOMS = ("command", "drawing", "formats", "inference", "kept", "widgets")
 LINE = re.findall(r"\w+", lungseg_utils.__doc__.split("::")[1].split("\n\n")[1])
 LIMITS = {".": (2300, 18), **dict.fromkeys(ROOMS, (1400, None))}  # lines and files
 LONGEST = 45  # lines of a function, the command line's parser excepted
