@@ -561,9 +561,9 @@ for size in (64, 128):
         assert 1 - means["nearest"] > 1.5 * (1 - means["area"])
 
 # %% [markdown]
-# `INTER_NEAREST` loses about twice as much as area does. It loses more at the smaller size, where half a pixel is more
-# millimetres. Two networks that differ by so much would be called a good and a bad one. The column for
-# area is a **ceiling**: about the best that a network can reach if it works at this size and answers with 0 and 1.
+# `INTER_NEAREST` loses about twice as much as area does. It loses more at the smaller size, where half a pixel is
+# more millimetres. Two networks that differ by so much would be called a good and a bad one. The column for area is
+# a **ceiling**: about the best that a network can reach if it works at this size and answers with 0 and 1.
 #
 # An outline over the picture, an **overlay**, shows the shift. The lower part of one lung, at 64 pixels:
 

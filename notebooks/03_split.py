@@ -277,8 +277,9 @@ assert not same or np.mean(same) > np.mean(strangers)
 # %% [markdown]
 # A copied mask fits better when the patient is known already. (The drawn X-rays make it plainer than real ones, in
 # which patients stand and breathe differently at each visit.) In the clinic, the next patient is a stranger. So a leak
-# rewards a network that remembers. This shows that a leak *can* make a score too good, for copied masks. By how much it
-# does so for a network that learns, we have not measured: with few repeat visits it may be little.
+# rewards a network that remembers. This shows that a leak *can* make a score too good, for copied masks. How much it
+# changes for a network that learns is another question. Notebook 9 asks it, and finds very little on the few X-rays
+# that there are.
 #
 # The cure: split *patients*, not X-rays.
 

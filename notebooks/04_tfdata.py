@@ -574,12 +574,12 @@ figures.show(figure, "An X-ray as it is, and with five white shadows of differen
 # - **Half of the pictures stay as they are.** Most patients have no such shadow. In their X-rays the edge of the dark
 #   area is the best sign of all, and the network should go on using it.
 #
-# This is only a rough imitation. A real shadow is no ellipse: in a standing patient fluid sinks to the bottom, and an
-# infection may fill one **lobe** and end where it ends. (Lobes are the parts of a lung: two on one side, three on the
-# other.) Disease can also make a lung smaller or push the
-# heart aside, and then the true outline changes as well. Ours moves nothing, and it lies over whatever is there, even
-# over a black frame. And where annotators end their masks at the fluid, it teaches the wrong thing. Whether it helps
-# cannot be seen in a figure. We have not measured it on X-rays with real shadows.
+# This is only a rough imitation. A real shadow is no ellipse: in a standing patient fluid sinks to the bottom, and
+# an infection may fill one **lobe** and end where it ends. (Lobes are the parts of a lung: two on one side, three on
+# the other.) Disease can also make a lung smaller or push the heart aside, and then the true outline changes as
+# well. Ours moves nothing, and it lies over whatever is there, even over a black frame. And where annotators end
+# their masks at the fluid, it teaches the wrong thing. Whether it helps cannot be seen in a figure. We have not
+# measured it on X-rays with real shadows.
 
 # %% [markdown]
 # ### All at once

@@ -708,10 +708,10 @@ print(f"The article's training, 112 X-rays in {article.epochs} epochs, "
       f"would take about {hours:.0f} hours here.")
 
 # %% [markdown]
-# An estimate like this costs a second, and can save you a night of waiting. It is rough: large layers run at a higher
-# speed than small ones, and predicting is not training. Notebook 7 times training steps in place of predictions, and
-# comes to another number of hours. Trust either within a factor of two. Whether the larger net is worth
-# that time cannot be counted. That has to be measured, with masks.
+# An estimate like this costs a second, and can save you a night of waiting. It is rough: large layers run at a
+# higher speed than small ones, and predicting is not training. Notebook 7 times training steps in place of
+# predictions, and comes to another number of hours. Trust either within a factor of two. Whether the larger net is
+# worth that time cannot be counted. That has to be measured, with masks.
 #
 # ## Before training
 #

@@ -573,8 +573,8 @@ for loss in (cross_entropy, dice_loss):
 # %% [markdown]
 # With cross-entropy every pixel has one vote, and the object is outvoted: predicting background everywhere is nearly
 # right. Dice compares areas, so the background counts for little more than the object, however small the object is.
-# Lungs are large, so both losses work for them; for a **nodule**, a small round spot, of a few
-# pixels the difference decides.
+# Lungs are large, so both losses work for them; for a **nodule**, a small round spot, of a few pixels the difference
+# decides.
 #
 # ### An empty mask
 #

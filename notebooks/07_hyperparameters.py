@@ -212,10 +212,11 @@ for name, numbers in plans.items():
     print(f"{name:8} about {hours * 60:8.1f} minutes, or {hours:6.2f} hours")
 
 # %% [markdown]
-# This is an **estimate**. It times training steps, where notebook 5 timed predictions, so the two differ: trust either
-# within a factor of two. A large network keeps a processor busier than a small one, so the second line may come out too
-# high; a machine with too little memory makes it far too low; and early stopping can end a training sooner. Still,
-# it says whether to expect minutes or days, before anything has started. With a GPU, run the two cells there.
+# This is an **estimate**. It times training steps, where notebook 5 timed predictions, so the two differ: trust
+# either within a factor of two. A large network keeps a processor busier than a small one, so the second line may
+# come out too high; a machine with too little memory makes it far too low; and early stopping can end a training
+# sooner. Still, it says whether to expect minutes or days, before anything has started. With a GPU, run the two
+# cells there.
 
 # %% [markdown]
 # ## The learning rate
