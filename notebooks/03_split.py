@@ -16,8 +16,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/lungseg/lung-segmentation-in-nine-notebooks/blob/main/notebooks/03_split.ipynb)
 #
 # How good is a network on X-rays that it has never seen? To answer that, some X-rays must stay unseen. Which ones,
-# and how many, decides what the answer is worth. The article that this course starts from leaves a gap here, one that is
-# easy to overlook.
+# and how many, decides what the answer is worth. The article that this course starts from leaves a gap here, one that
+# is easy to overlook.
 #
 # **You will be able to**
 #

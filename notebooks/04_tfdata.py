@@ -821,7 +821,7 @@ for name, speed in speeds.items():
 # - A `cache` behind arrays saves no more than the scaling, which takes little time as it is. And it costs: it stores
 #   floats, four times the size of bytes. That is why `make_dataset` has none.
 # - Augmentation is now the slow step. It cannot be cached, as the next section shows, but its elements do not depend
-#   on each other, so several processor cores can share it.
+#   on each other, so several processor cores can share it. What that gains depends on how many cores are free.
 #
 # Your numbers will differ, and on a busy machine neighbours in the table may change places. The large differences
 # stay.

@@ -419,7 +419,7 @@ for size in (1, 2, 4, 8):
 assert np.isclose(noise[1] / noise[4], 2, rtol=0.2), "four times the images, half the noise"
 
 # %% [markdown]
-# Noise falls with the square root: four times as many images for half of it. So very large batches do not pay on a
+# Noise falls with the square root: four times as many images for half of it. So very large batches gain little on a
 # processor. A noisy gradient needs smaller steps, which is why batch size and learning rate belong together.
 #
 # **Momentum of batch normalisation.** In training, batch normalisation uses mean and spread of the batch. For
