@@ -6,15 +6,16 @@ from collections.abc import Callable
 def check(test: Callable[[], None]) -> None:
     """Run a check of an answer and print its verdict; stands above the check as a decorator.
 
-    The test calls the answer, and asserts what it must fulfil. The message of each `assert` says what was seen and what
-    to look at, without giving the answer away. `NotImplementedError` means that there is no answer yet. Any other
-    exception is a mistake in the answer's code, and is shown as Python shows it.
+    What is neither a failed `assert` nor a forgotten `return` is a mistake in the answer's code, and is raised.
     """
     try:
         test()
     except NotImplementedError:
         print("Not done yet: write your answer into the cell above, run it, and then this one.")
-    except AssertionError as error:
-        print(f"Not right yet: {error}")
+    except (AssertionError, TypeError) as error:
+        nothing = any(trace in str(error) for trace in ("None", "(), object", "shape ()"))  # what is seen of None
+        if isinstance(error, TypeError) and (not nothing or error.__traceback__.tb_next.tb_next):  # type: ignore
+            raise
+        print(f"Not right yet: {error}" + " Does your function `return` its answer?" * nothing)
     else:
         print("Right.")

@@ -46,11 +46,11 @@ def clickable(image: np.ndarray, alt: str) -> HTML:
         image: (height, width) uint8; shown as a square.
         alt: what a reader who cannot see the picture needs to know.
     """
-    picture = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    picture = base64.b64encode(cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].tobytes()).decode()
+    square = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    data = cv2.imencode(".jpg", square, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].tobytes()
     actions = {name: html.escape(DRAW.format(what=what)) for name, what in (("click", CLICK), ("back", BACK))}
     actions["next"] = html.escape(DRAW.format(what=NEXT))
-    return HTML(PAGE.format(side=SIDE, alt=html.escape(alt), picture=picture, **actions))
+    return HTML(PAGE.format(side=SIDE, alt=html.escape(alt), picture=base64.b64encode(data).decode(), **actions))
 
 
 def fill(points: Sequence[tuple[float, float]], height: int, width: int) -> np.ndarray:

@@ -93,3 +93,18 @@ def test_exercises(path):
             said = verdict(path, answer, check)
             assert said.startswith("Not right yet") and words in said, f"{which}: {words!r} is not in {said!r}"
             assert ast.unparse(ast.parse(answer)) != ast.unparse(ast.parse(solution)), which
+
+
+def test_a_forgotten_return_is_asked_about():
+    asked = []
+    for path in find_notebooks():
+        for stub, check, _ in exercises(path):
+            with contextlib.suppress(TypeError, AttributeError):  # met outside the test's own lines
+                said = verdict(path, stub.replace("raise NotImplementedError", "pass"), check)
+                asked.append(said.startswith("Not right yet") and "Does your function `return`" in said)
+    assert sum(asked) >= 13, "most exercises"
+
+
+def test_a_mistake_in_the_answer_is_no_forgotten_return():
+    with pytest.raises(TypeError):
+        exec("from lungseg_utils.exercises import check\ndef f():\n  return None + 1\n@check\ndef e():\n  f()", {})
