@@ -786,7 +786,7 @@ assert 0.5 < blind < 0.95
 
 # %%
 def shrink_labels(labels, factor):
-    """The label map at a smaller size: each new pixel takes the most frequent label of its old pixels."""
+    """The label map at a smaller size: each pixel takes the most frequent label of its old ones."""
     raise NotImplementedError
 
 

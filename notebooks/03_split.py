@@ -411,7 +411,8 @@ figures.show(figure, "Box plots of the means of 5, 13, 20, 52 and 200 cases arou
 # %%
 for n in (13, 20, 35, 200):
     error = 0.02 / n**0.5
-    print(f"{n:4} images: standard error {error:.4f}, so the mean is known to about +- {2 * error:.3f}")
+    print(f"{n:4} images: standard error {error:.4f}, "
+          f"so the mean is known to about +- {2 * error:.3f}")
 
 # %% [markdown]
 # (Twice the standard error covers about 95 of 100 such draws.) With 13 images, two networks that differ in the
@@ -540,7 +541,7 @@ other.unlink()
 
 # %%
 def doubles(first, second, limit):
-    """All pairs (i, j) of pictures first[i] and second[j] that are at most `limit` grey levels apart on average."""
+    """All (i, j) for which first[i] and second[j] are at most `limit` grey levels apart on average."""
     raise NotImplementedError
 
 

@@ -807,7 +807,7 @@ figures.show(figure, "An X-ray, and the untrained network's probabilities for ch
 
 # %%
 def field_of(stack):
-    """Side of the square of input pixels that one number after a stack of (kernel, stride) layers sees, px."""
+    """Side (px) of the square of input that one number after (kernel, stride) layers sees."""
     raise NotImplementedError
 
 

@@ -85,7 +85,8 @@ true_positive = np.sum((true == 1) & (predicted == 1))
 false_positive = np.sum((true == 0) & (predicted == 1))
 false_negative = np.sum((true == 1) & (predicted == 0))
 print(f"{true_positive} in both, {false_positive} too many, {false_negative} missed")
-assert true_positive + false_negative == true.sum() and true_positive + false_positive == predicted.sum()
+assert true_positive + false_negative == true.sum()
+assert true_positive + false_positive == predicted.sum()
 
 # %% [markdown]
 # Four scores come out of these three counts. Each lies between 0 and 1, and 1 is best.
@@ -190,7 +191,8 @@ print("Both formulas hold.")
 # %%
 ious = np.array([0.2, 1.0])
 dices = 2 * ious / (1 + ious)
-print(f"mean Dice {dices.mean():.4f}; from the mean IoU by the formula {2 * ious.mean() / (1 + ious.mean()):.4f}")
+print(f"mean Dice {dices.mean():.4f}; "
+      f"from the mean IoU by the formula {2 * ious.mean() / (1 + ious.mean()):.4f}")
 
 # %% [markdown]
 # ## Soft and hard
@@ -348,7 +350,8 @@ for name, order in orders.items():
 # %%
 print(f"keras.losses.Dice()               {float(keras.losses.Dice()(y_true, y_pred)):.4f}")
 print(f"1 - pooled_dice                   {1 - float(pooled_dice(y_true, y_pred)):.4f}")
-print(f"keras.losses.Dice(axis=(1, 2, 3)) {float(keras.losses.Dice(axis=(1, 2, 3))(y_true, y_pred)):.4f}")
+dice_of_each = keras.losses.Dice(axis=(1, 2, 3))
+print(f"keras.losses.Dice(axis=(1, 2, 3)) {float(dice_of_each(y_true, y_pred)):.4f}")
 
 # %% [markdown]
 # ### A short last batch
@@ -802,7 +805,8 @@ for name, mask in examples.items():
 
 # %%
 for tolerance_mm in (1.0, 2.0, 3.0):
-    print(f"moved by 3 px, tolerance {tolerance_mm} mm: NSD {nsd(between['moved by 3 px'], tolerance_mm):.3f}")
+    near = nsd(between["moved by 3 px"], tolerance_mm)
+    print(f"moved by 3 px, tolerance {tolerance_mm} mm: NSD {near:.3f}")
 assert nsd(between["moved by 2 px"]) == 1 > nsd(between["moved by 3 px"])
 assert nsd(between["moved by 3 px"], tolerance_mm=3.0) == 1
 

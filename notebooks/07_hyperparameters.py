@@ -543,7 +543,8 @@ print(first.count_params(), "parameters in the first convolution")
 batch_images, batch_masks = next(iter(make_dataset(train.images, train.masks, chosen.recipe,
                                                    training=True)))
 print("images", batch_images.shape, "masks", batch_masks.shape)
-assert batch_images.shape[1:] == model.input_shape[1:] and batch_masks.shape[1:] == model.output_shape[1:]
+assert batch_images.shape[1:] == model.input_shape[1:]
+assert batch_masks.shape[1:] == model.output_shape[1:]
 
 # %% tags=["nbval-ignore-output"]
 before = [weight.numpy() for weight in model.trainable_variables]

@@ -333,7 +333,8 @@ plan_rates = []
 for step in range(LAPTOP.epochs * 21):
     plan.iterations.assign(step)
     plan_rates.append(float(plan.learning_rate))
-assert max(plan_rates) <= LAPTOP.learning_rate * 1.0001 and plan_rates[-1] < 0.01 * LAPTOP.learning_rate
+assert max(plan_rates) <= LAPTOP.learning_rate * 1.0001
+assert plan_rates[-1] < 0.01 * LAPTOP.learning_rate
 
 # %%
 invented_losses = [1 / (2 + epoch) for epoch in range(8)] + [0.15] * 14
