@@ -1,300 +1,274 @@
-"""Run the cells of one submission in a kernel of its own, confined and limited, and keep their outputs.
+"""Run one submission: a process of answers and a process of tests, both confined, and between them only what is passed on.
 
-Parts stand on their own. A part whose code does not end, ends the kernel, needs too much memory or prints too much gets
-no marks: its tests carry an error that says why. A new kernel then goes on with the next part.
+Parts stand on their own. A part whose code does not end, ends its process, needs too much memory or sends too much gets
+no marks: its tests carry a message that says why. A new process of answers then goes on with the next part.
+What a submission can cost is bounded by `Limits`; nothing that its process says is read here, only its length.
 """
 
 import contextlib
 import json
 import os
-import queue
-import re
+import select
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import confine
 import matplotlib
-import nbformat
 import psutil
-from jupyter_client import KernelManager
-from jupyter_client.kernelspec import KernelSpecManager
-from nbformat import NotebookNode
-from nbformat.v4 import new_output, output_from_msg
+from judge import DONE, PART, TESTED
+from wire import CALL, HEAD, LARGEST, RESULT, START, STOPPED
 
-KERNEL = Path(__file__).with_name("kernel.py")
-OUTPUTS = {"stream", "display_data", "execute_result", "error"}
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a submission may use."""
 
-    part_seconds: float = 60  # all cells of a part together
+    part_seconds: float = 60  # all cells and calls of a part together
     total_seconds: float = 300  # the whole submission
-    megabytes: int = 4096  # memory of the kernel and what it starts
-    processes: int = 50  # that the kernel may start
-    characters: int = 100_000  # of text that a cell may print
-    bytes: int = 10_000_000  # of everything that a cell may put out, pictures included
+    megabytes: int = 4096  # memory of a process and what it starts, files in memory included
+    processes: int = 50  # that it may start
+    restarts: int = 6  # of the process of answers
 
 
 LIMITS = Limits()
 SETUP_SECONDS = 300  # TensorFlow takes its time on a busy machine
-
-
-class StoppedError(Exception):
-    """A cell had to be stopped, or stopped its kernel; the message is for the student."""
+EARLY_RESTARTS = 2  # for cells before the first part
 
 
 class GradingError(RuntimeError):
     """Something is wrong with this machine, not with the submission."""
 
 
-class Kernel:
-    """A confined kernel, and the folder of its sockets."""
+class StoppedError(Exception):
+    """A process had to be stopped, or has ended; the message is for the student."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.folder = tempfile.TemporaryDirectory(prefix="grade-")  # short: the path of a socket has 107 characters
-        shared = Path(self.folder.name)
-        sockets = shared / "sockets"
-        sockets.mkdir()
-        python = [sys.executable, str(KERNEL), str(limits.megabytes), matplotlib.get_cachedir()]
-        argv = [*confine.confine(python, sockets), "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        (shared / "kernels" / "confined").mkdir(parents=True)
-        spec = {"argv": argv, "display_name": "confined", "language": "python"}
-        (shared / "kernels" / "confined" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-        self.manager = KernelManager(
-            kernel_name="confined",
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(shared / "kernels")]),
-            transport="ipc",  # a confined kernel has no network
-            ip=str(sockets / "k"),
-            connection_file=str(sockets / "connection.json"),
+
+def used_megabytes(processes: list[psutil.Process]) -> float:
+    """The memory of processes, with the files in memory that they hold open."""
+    used = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError):  # it has just ended, or is not ours to look at
+            used += process.memory_info().rss
+            for handle in Path(f"/proc/{process.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(handle).startswith("/memfd:"):
+                        used += handle.stat().st_blocks * 512
+    return used / (1 << 20)
+
+
+class Process:
+    """A confined process with a wire to it."""
+
+    def __init__(self, script: str, limits: Limits) -> None:
+        self.limits, self.root = limits, tempfile.TemporaryDirectory(prefix="grade-")
+        python = [sys.executable, "-P", str(HERE / script), str(limits.megabytes), matplotlib.get_cachedir()]
+        counted = confine.counted(limits.megabytes, 20 * limits.processes)  # the kernel counts threads as well
+        home = confine.HOME if confine.way() else self.root.name
+        self.log = tempfile.TemporaryFile()  # what it says when it cannot be started
+        self.started = subprocess.Popen(
+            [*counted, *confine.confine(python, Path(self.root.name))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=confine.environment(home),
+            cwd=self.root.name,
+            start_new_session=True,
+            bufsize=0,
         )
-        home = confine.HOME if confine.way() else str(shared)
-        log = shared / "kernel.log"
-        with log.open("w") as messages:
-            self.manager.start_kernel(env=environment(home), cwd=str(shared), stdout=messages, stderr=messages)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        try:
-            self.client.wait_for_ready(timeout=120)
-        except RuntimeError as error:
-            said = log.read_text(errors="replace")[-2000:]
-            self.close()
-            raise GradingError(f"No kernel could be started to run submissions: {error}\n{said}") from error
-
-    def close(self) -> None:
-        """Stop the kernel and all that it has started."""
-        started = self.processes()
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-        for process in started:
-            with contextlib.suppress(psutil.NoSuchProcess):  # most end with the kernel, as they should
-                process.kill()
-        self.folder.cleanup()
+        self.writer, self.reader = self.started.stdin.fileno(), self.started.stdout.fileno()
+        for pipe in (self.writer, self.reader):
+            os.set_blocking(pipe, False)
 
     def processes(self) -> list[psutil.Process]:
-        """The kernel's processes."""
+        """The process and all that it has started."""
         try:
-            first = psutil.Process(self.manager.provisioner.process.pid)
+            first = psutil.Process(self.started.pid)
             return [first, *first.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
 
-    def check(self, ends: float) -> None:
-        """Raise `StoppedError` when the kernel is gone, or has used more than it may."""
-        limits = self.limits
-        if time.monotonic() > ends:
-            raise StoppedError(
-                f"The code of this part was stopped: it was not done after {limits.part_seconds:g} seconds "
-                f"(or the whole notebook after {limits.total_seconds:g}). Look for a loop that does not end."
-            )
-        processes = self.processes()
-        if len(processes) > limits.processes:
-            raise StoppedError(f"The code of this part was stopped: it started more than {limits.processes} processes.")
-        used = 0
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-                used += process.memory_info().rss
-        if used > limits.megabytes << 20:
-            raise StoppedError(f"The code of this part was stopped: it used more than {limits.megabytes} MB of memory.")
-        if not self.manager.is_alive():
-            raise StoppedError(
-                "The code of this part ended the kernel, with exit(), by a crash or by using too much memory, "
-                "so nothing of it could be marked."
-            )
+    def close(self) -> None:
+        """End the process and all that it has started."""
+        for process in self.processes()[::-1]:
+            with contextlib.suppress(psutil.NoSuchProcess):  # most end with the first one, as they should
+                process.kill()
+        self.started.kill()
+        self.started.wait()
+        for pipe in (self.started.stdin, self.started.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
+        self.root.cleanup()
 
-    def execute(self, source: str, seconds: float) -> list[NotebookNode]:
-        """Run a cell and return its outputs; a StoppedError tells that it was stopped, or stopped its kernel."""
-        ends = time.monotonic() + seconds
-        request = self.client.execute(source, allow_stdin=False, stop_on_error=False)
-        outputs, characters, size, checked = [], 0, 0, 0.0
-        while True:
-            if time.monotonic() > checked + 0.5:
-                self.check(ends)
-                checked = time.monotonic()
-            try:
-                message = self.client.get_iopub_msg(timeout=0.5)
-            except queue.Empty:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind in OUTPUTS:  # also those of a thread that an earlier cell has left
-                characters += len(content.get("text", "")) + len(content.get("evalue", ""))
-                size += len(str(content))
-                if characters > self.limits.characters or size > self.limits.bytes:
-                    raise StoppedError(
-                        f"The code of this part was stopped: a cell may print {self.limits.characters:,} characters, "
-                        "and this one printed more. Leave out what it prints in a loop."
-                    )
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            if kind in OUTPUTS:
-                outputs.append(output_from_msg(message))
-            if kind == "status" and content["execution_state"] == "idle":
-                self.check_exit(request)
-                return outputs
+    def said(self) -> str:
+        """The end of what the process has said about itself."""
+        self.log.seek(max(0, self.log.seek(0, os.SEEK_END) - 2000))
+        return self.log.read().decode(errors="replace")
 
-    def check_exit(self, request: str) -> None:
-        """Raise `StoppedError` when the cell that has just ended asked its kernel to end."""
+    def check(self) -> None:
+        """Raise a StoppedError when the process uses more than it may."""
+        found = self.processes()
+        if len(found) > self.limits.processes:
+            raise StoppedError(f"it started more than {self.limits.processes} processes.")
+        if used_megabytes(found) > self.limits.megabytes:
+            raise StoppedError(f"it used more than {self.limits.megabytes} MB of memory.")
+
+    def read(self, count: int, ends: float) -> bytes:
+        """Read so many bytes; a StoppedError tells that they did not come in time, or that the process is gone."""
+        found, checked = bytearray(), time.monotonic()
+        while len(found) < count:
+            now = time.monotonic()
+            if now > ends:
+                raise StoppedError("it was not done in time. Look for a loop that does not end.")
+            if now > checked + 0.2:
+                self.check()
+                checked = now
+            if not select.select([self.reader], [], [], 0.2)[0]:
+                continue
+            piece = os.read(self.reader, min(count - len(found), 1 << 20))
+            if not piece:
+                self.check()
+                raise StoppedError("it ended its process, with exit(), by a crash or by using too much memory.")
+            found += piece
+        return bytes(found)
+
+    def read_frame(self, ends: float) -> tuple[bytes, bytes]:
+        """Read a frame: its kind, and all of it as bytes."""
+        head = self.read(HEAD.size, ends)
+        kind, text, data = HEAD.unpack(head)
+        if text + data > LARGEST:
+            raise StoppedError(f"a result has {(text + data) >> 20} MB, and {LARGEST >> 20} are allowed.")
+        return kind, head + self.read(text + data, ends)
+
+    def pass_on(self, frame: bytes, ends: float) -> None:
+        """Send a frame to the process; a StoppedError tells that it was not taken in time."""
+        left = memoryview(frame)
+        with contextlib.suppress(BrokenPipeError):  # that it has ended is seen when its answer is read
+            while left:
+                if time.monotonic() > ends:
+                    raise StoppedError("it did not listen any more.")
+                if select.select([], [self.writer], [], 0.2)[1]:
+                    left = left[os.write(self.writer, left[: 1 << 20]) :]
+
+    def send(self, kind: bytes, message: object) -> None:
+        """Send a frame of our own."""
+        text = json.dumps(message).encode()
+        self.pass_on(HEAD.pack(kind, len(text), 0) + text, time.monotonic() + SETUP_SECONDS)
+
+
+class Account:
+    """How long a submission has worked, for each part."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.part, self.restarts, self.early = limits, None, 0, 0
+        self.used: dict[str | None, float] = {}
+
+    def ends(self) -> float:
+        """When the part that works now has to be done."""
+        if self.part is None:
+            return time.monotonic() + SETUP_SECONDS
+        left = self.limits.total_seconds - sum(used for part, used in self.used.items() if part is not None)
+        return time.monotonic() + min(self.limits.part_seconds - self.used.get(self.part, 0), left)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Put the time of something on the account of the part."""
+        started = time.monotonic()
         try:
-            reply = self.client.get_shell_msg(timeout=5)
-            while reply["parent_header"].get("msg_id") != request:
-                reply = self.client.get_shell_msg(timeout=5)
-        except queue.Empty:
-            self.check(0)  # no reply: the kernel is gone, or does not answer
-        if any(order.get("source") == "ask_exit" for order in reply["content"].get("payload", [])):
-            raise StoppedError("The code of this part ended the kernel with exit(), so nothing of it could be marked.")
+            yield
+        finally:
+            self.used[self.part] = self.used.get(self.part, 0) + time.monotonic() - started
+
+    def restart(self) -> None:
+        """Count a new process of answers; a StoppedError tells that there were enough."""
+        self.restarts += 1
+        self.early += self.part == ""
+        if self.early > EARLY_RESTARTS or self.restarts > self.limits.restarts + 1:
+            raise StoppedError("it had to be stopped too often.")
 
 
-def environment(home: str) -> dict[str, str]:
-    """The environment of a kernel: nothing of the teacher's, and one core, so that submissions run side by side."""
-    return {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": home,
-        "LANG": "C.UTF-8",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MPLCONFIGDIR": f"{home}/matplotlib",
-        "IPYTHONDIR": f"{home}/ipython",
-        "KERAS_HOME": f"{home}/keras",
-        "LUNGSEG_HOME": f"{home}/data",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
-    }
-
-
-def failure(name: str, text: str) -> NotebookNode:
-    """An output that says why a cell has no marks."""
-    return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
-
-
-def own_frames(output: NotebookNode, is_test: bool) -> NotebookNode:
-    """An error as the student reads it: of a test its message, and the lines of the student's own code in it.
-
-    The other lines of a traceback would show the hidden tests.
-    """
-    if output.output_type != "error" or not is_test:
-        return output
-    last = f"{output.ename}: {output.evalue}"
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", frame) for frame in output.traceback]
-    # the first cell in it is the test itself; frames in libraries say little to a beginner
-    cells = [(match[0], frame) for frame in plain if (match := re.match(r"Cell In\[\d+\]", frame))]
-    frames = [frame for cell, frame in cells if cell != cells[0][0]]
-    return new_output("error", ename=output.ename, evalue=output.evalue, traceback=[*frames, last])
-
-
-def run(cells: Iterable[tuple[NotebookNode, str]], limits: Limits, void: dict[str, str]) -> dict[str, str]:
-    """Run code cells and put their outputs into them.
-
-    The set-up runs first, before any code of the student's; everything else in the order of the notebook.
+def mark(cells: list[dict], limits: Limits) -> dict:
+    """Run a submission and its tests.
 
     Args:
-        cells: code cells of a notebook, each with the name of its part; `""` stands for cells before the first part.
-            nbgrader's metadata tells set-up cells (locked, no marks) from answers and tests.
-        limits: what the submission may use.
-        void: parts that get no marks and are not run, each with the reason.
+        cells: as `judge.Judge` takes them.
+        limits: what it may use.
 
     Returns:
-        For each part that is void, was stopped, or whose answer failed, why.
+        `tests`: by name, the message of each (`""` for passed); `stopped`: parts that were stopped, and why; `outputs`:
+        by name of cell, what it printed, its pictures (PNG, base64), its error.
 
     Raises:
-        GradingError: no kernel could be started, or the set-up itself failed.
+        GradingError: the processes could not be started, or the assignment's own set-up failed.
     """
-    cells = list(cells)
-    setup = [cell for cell, _ in cells if is_setup(cell)]
-    used: dict[str, float] = {}
-    failed = dict(void)
-    kept: list[tuple[NotebookNode, str]] = []  # what a new kernel has to run before it can go on
-    kernel = Kernel(limits)
+    account = Account(limits)
+    result: dict = {"tests": {}, "stopped": {}, "outputs": {}}
+    judge, answers = Process("judge.py", limits), None
+    has_begun = False  # whether anything of the student's has run
     try:
-        for cell in setup:
-            cell.outputs = run_setup(kernel, cell)
-        for cell, part in cells:
-            marks = cell.metadata.get("nbgrader", {})
-            is_test = marks.get("grade", False)
-            if is_setup(cell) or (part and part in failed):
-                continue
-            left = min(limits.part_seconds - used.get(part, 0), limits.total_seconds - sum(used.values()))
-            started = time.monotonic()
-            try:
-                cell.outputs = [own_frames(output, is_test) for output in kernel.execute(cell.source, left)]
-            except StoppedError as stop:
-                cell.outputs = [failure("Stopped", str(stop))]
-                failed[part] = str(stop)
-                kernel.close()
-                kept = [(one, name) for one, name in kept if not part or name != part]
-                kernel = start_again(setup, kept, failed, limits)
-            else:
-                error = next((output for output in cell.outputs if output.output_type == "error"), None)
-                if error and marks.get("solution"):
-                    failed[part] = f"The answer cell itself failed, so no test was run. {error.ename}: {error.evalue}"
-                if not is_test:
-                    kept.append((cell, part))
-            used[part] = used.get(part, 0) + time.monotonic() - started
+        try:
+            judge.send(CALL, cells)
+            while True:
+                kind, frame = judge.read_frame(time.monotonic() + SETUP_SECONDS)
+                body = frame[HEAD.size :]
+                if kind == START:
+                    if answers:
+                        answers.close()
+                    answers = restarted(judge, account)
+                elif kind == PART:
+                    account.part = json.loads(body)
+                    has_begun = has_begun or account.part is not None
+                elif kind == TESTED:
+                    name, message = json.loads(body)
+                    result["tests"][name] = message
+                elif kind == DONE:
+                    return result | json.loads(body)
+                elif answers:
+                    exchange(judge, answers, frame, account)
+        except StoppedError as stop:  # the process of the tests itself
+            if not has_begun:
+                raise GradingError(f"the tests could not be run on this machine: {stop}\n{judge.said()}") from stop
+            why = f"What its functions returned stopped the tests: {stop}"
+            tests = {cell["name"]: why for cell in cells if cell["kind"] == "test"}
+            return result | {"tests": tests | result["tests"], "stopped": {"": why}}
     finally:
-        kernel.close()
-    for cell, part in cells:
-        if part in failed and cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.outputs = [failure("Stopped", failed[part])]
-    return failed
+        judge.close()
+        if answers:
+            answers.close()
 
 
-def is_setup(cell: NotebookNode) -> bool:
-    """Whether a cell is one of the assignment's own that is no test."""
-    marks = cell.metadata.get("nbgrader", {})
-    return bool(marks.get("locked")) and not marks.get("grade")
-
-
-def run_setup(kernel: Kernel, cell: NotebookNode) -> list[NotebookNode]:
-    """Run a cell of the set-up, in which nothing can be the student's fault."""
-    name = cell.metadata.nbgrader.grade_id
+def restarted(judge: Process, account: Account) -> Process | None:
+    """A new process of answers, and the news of it to the tests."""
     try:
-        outputs = kernel.execute(cell.source, SETUP_SECONDS)
+        account.restart()
     except StoppedError as stop:
-        raise GradingError(f"The assignment's cell {name} did not run on this machine: {stop}") from stop
-    for output in outputs:
-        if output.output_type == "error":
-            raise GradingError(f"The assignment's cell {name} failed on this machine: {output.ename}: {output.evalue}")
-    return outputs
+        judge.send(STOPPED, f"The submission was not run any further: {stop}")
+        return None
+    judge.send(RESULT, None)
+    return Process("serve.py", account.limits)
 
 
-def start_again(setup: list, kept: list, failed: dict[str, str], limits: Limits) -> Kernel:
-    """A new kernel in which the set-up and the student's cells so far have run; what stops it now is dropped."""
-    while True:
-        kernel = Kernel(limits)
-        for cell in setup:
-            run_setup(kernel, cell)
-        for cell, part in kept:
-            try:
-                kernel.execute(cell.source, limits.part_seconds)
-            except StoppedError as stop:
-                kernel.close()
-                failed[part] = str(stop)
-                kept.remove((cell, part))
-                break
-        else:
-            return kernel
+def exchange(judge: Process, answers: Process, frame: bytes, account: Account) -> None:
+    """Pass a call on to the answers, and what comes back to the tests; when nothing comes back, the reason."""
+    try:
+        with account.working():
+            ends = account.ends()
+            answers.pass_on(frame, ends)
+            kind, reply = answers.read_frame(ends)
+            if kind not in (CALL, RESULT):
+                raise StoppedError("what it sent was no result.")
+    except StoppedError as stop:
+        if account.part is None:
+            said = answers.said()
+            raise GradingError(f"the assignment's set-up did not run on this machine: {stop}\n{said}") from stop
+        answers.close()
+        where = "Code before the first part" if account.part == "" else "The code of this part"
+        judge.send(STOPPED, f"{where} was stopped: {stop}")
+        return
+    judge.pass_on(reply, time.monotonic() + SETUP_SECONDS)

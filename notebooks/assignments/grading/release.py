@@ -3,26 +3,24 @@
     python notebooks/assignments/grading/release.py
 
 A master is `notebooks/assignments/aN_name.py`. Its student copy goes to `notebooks/assignments/student`, its solution
-to `data/assignments/solutions`, which git ignores.
+to `data/assignments/solutions`, which git ignores. Cells say what they are in the notes that nbgrader, too, reads.
 """
 
-import os
+import ast
+import json
+import re
 import sys
-import tempfile
-import warnings
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.apps import NbGraderAPI
-from nbgrader.preprocessors import ClearHiddenTests
-from sqlalchemy.exc import SAWarning
-from traitlets.config import Config
 
 FOLDER = Path(__file__).resolve().parents[1]
 STUDENT = FOLDER / "student"
 SOLUTIONS = FOLDER.parents[1] / "data" / "assignments" / "solutions"
-SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+SOLUTION = re.compile(r"( *)### BEGIN SOLUTION\n.*?### END SOLUTION", re.DOTALL)
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS\n?", re.DOTALL)
+CODE_STUB, TEXT_STUB = "raise NotImplementedError", "*Write your answer here, in place of this line.*"
 # An editor that pairs notebooks with .py files by default must leave these alone: an old .py would put answers back.
 NOT_PAIRED = {"formats": "ipynb"}
 
@@ -40,81 +38,59 @@ def read_master(master: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
+def marks(cell: NotebookNode) -> dict:
+    """What a cell's notes say: its name (`grade_id`), whether it is an answer or a test, its points."""
+    return cell.metadata.get("nbgrader", {})
+
+
 def part_of(cell: NotebookNode) -> str:
-    """The part of an assignment that a cell belongs to: its grade_id up to the first hyphen, `""` without one."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "").partition("-")[0]
+    """The part of an assignment that a cell belongs to: its name up to the first hyphen, `""` without one."""
+    return marks(cell).get("grade_id", "").partition("-")[0]
 
 
-def nbgrader_course(folder: Path) -> NbGraderAPI:
-    """nbgrader at work in a folder: its course directory with source, release, submissions, feedback and gradebook."""
-    # nbgrader calls alembic by name: it is found also where the environment is not activated
-    own = str(Path(sys.executable).parent)
-    if own not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", "")])
-    config = Config()
-    config.CourseDirectory.root = str(folder)
-    config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
-    config.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
-    # Submissions arrive executed (see execute.py), so nbgrader neither runs them nor takes away what they put out.
-    ours = "nbgrader.preprocessors"
-    clean = ("DeduplicateIds", "OverwriteCells", "CheckCellMetadata")
-    config.Autograde.sanitize_preprocessors = [f"{ours}.{name}" for name in clean]
-    config.Autograde.autograde_preprocessors = [f"{ours}.LimitOutput", f"{ours}.SaveAutoGrades"]
-    config.LimitOutput.max_lines = 200
-    # A feedback page shows the message of a hidden test that failed, not the test, and runs no script of a student's.
-    config.GenerateFeedback.preprocessors = [
-        f"{ours}.ClearHiddenTests",
-        "nbconvert.preprocessors.sanitize.SanitizeHTML",
-        f"{ours}.GetGrades",
-        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-    ]
-    config.SanitizeHTML.enabled = True
-    config.NbGrader.logfile = ""
-    # nbgrader looks up objects that it has not stored yet, which does no harm
-    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
-    return NbGraderAPI(config=config)
+def is_test(cell: NotebookNode) -> bool:
+    """Whether a cell is a test that gives marks."""
+    return bool(marks(cell).get("grade")) and cell.cell_type == "code"
 
 
-def succeeded(result: dict) -> None:
-    """Stop with what nbgrader said if it failed.
-
-    Raises:
-        RuntimeError: it failed.
-    """
-    if not result["success"]:
-        raise RuntimeError(f"nbgrader failed:\n{result['log']}\n{result['error']}")
+def defined(source: str) -> list[str]:
+    """The functions and classes that a cell of the assignment defines."""
+    return [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
-def add_assignment(course: NbGraderAPI, master: Path) -> NotebookNode:
-    """Enter an assignment into the gradebook of nbgrader's course.
+def without_answer(cell: NotebookNode) -> str:
+    """A cell as students get it: no solution, no hidden tests."""
+    stub = CODE_STUB if cell.cell_type == "code" else TEXT_STUB
+    return HIDDEN.sub("", SOLUTION.sub(lambda found: found[1] + stub, cell.source)).rstrip("\n")
 
-    Returns:
-        Its student copy.
-    """
-    root, name = Path(course.coursedir.root), master.stem
-    source = root / "source" / name
-    source.mkdir(parents=True)
-    nbformat.write(read_master(master), source / f"{name}.ipynb")
-    succeeded(course.generate_assignment(name))
-    return nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
+
+def copied(notebook: NotebookNode) -> NotebookNode:
+    """A copy of a notebook that shares nothing with it, and is paired with nothing."""
+    copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    copy.metadata["jupytext"] = dict(NOT_PAIRED)
+    return copy
 
 
 def student_copy(master: Path) -> NotebookNode:
-    """The notebook that students get: no answers, no hidden tests, no outputs, paired with nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = add_assignment(nbgrader_course(Path(folder)), master)
-    notebook.metadata["jupytext"] = dict(NOT_PAIRED)
+    """The notebook that students get: no answers, no hidden tests, no outputs; tests are folded."""
+    notebook = copied(read_master(master))
+    for cell in notebook.cells:
+        cell.source = without_answer(cell)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if marks(cell).get("locked"):
+            cell.metadata.update(editable=False, deletable=False)
+        if is_test(cell):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     return notebook
 
 
 def solution(master: Path) -> NotebookNode:
     """The notebook that is published after the deadline: the master as executed, without hidden tests and marks."""
-    notebook, _ = ClearHiddenTests().preprocess(read_master(master), {})
+    notebook = copied(read_master(master))
     for cell in notebook.cells:
-        kept = [line for line in cell.source.split("\n") if line.strip() not in SOLUTION_MARKS]
-        cell.source = "\n".join(kept)
+        cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", HIDDEN.sub("", cell.source)).rstrip("\n")
         cell.metadata.pop("nbgrader", None)
-    notebook.metadata["jupytext"] = dict(NOT_PAIRED)
     return notebook
 
 

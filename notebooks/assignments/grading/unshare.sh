@@ -1,8 +1,8 @@
 # Called by confine.py inside new namespaces: builds a root folder of what may be seen, moves into it, gives up all rights.
-# sh unshare.sh ROOT HOME MEGABYTES SHARED READABLE... -- COMMAND...   (ROOT is any empty folder)
+# sh unshare.sh ROOT HOME MEGABYTES READABLE... -- COMMAND...   (ROOT is any empty folder)
 set -eu
-keep=$1 home=$2 megabytes=$3 shared=$4
-shift 4
+keep=$1 home=$2 megabytes=$3
+shift 3
 mount -t tmpfs -o mode=755 none "$keep"
 
 show() {   # show PATH: the same file or folder below the new root
@@ -28,9 +28,9 @@ while read -r _ _ _ _ point options _; do
   esac
 done < /proc/self/mountinfo
 for device in null zero full random urandom; do show "/dev/$device"; done
-show "$shared"
 mkdir -p "$keep/proc" "$keep/old"
 mount -t proc proc "$keep/proc"
+{ echo 0 > "$keep/proc/sys/kernel/shmmax"; } 2>/dev/null || :   # no shared memory of System V, where it can be forbidden
 mount --bind "$keep/proc/sys" "$keep/proc/sys"
 mount -o remount,bind,ro "$keep/proc/sys"   # else a teacher who is root would let a submission set the machine's options
 cd "$keep"
