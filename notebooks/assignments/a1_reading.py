@@ -44,8 +44,9 @@
 # **How it is marked**
 #
 # - Write your answers where it says `raise NotImplementedError`, in place of that line.
-# - The cells below each answer are tests that you can run yourself. When your work is marked, they are run again,
-#   together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The cells below each answer are tests that you can run yourself; they are folded. When your work is marked, they are
+#   run again, together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The tests run apart from your code. They see what your functions return, and nothing that your code prints or says.
 # - You may add cells of your own. Leave the test cells as they are: a part whose tests are changed or deleted gets no
 #   marks (comments do not matter). Set-up cells are put back as they were.
 # - The parts do not depend on each other: leave one out, and the others still count.
@@ -59,6 +60,7 @@ if "google.colab" in sys.modules:  # on Colab only: adds the course's package, l
     get_ipython().run_line_magic("pip", "install -q --no-deps pydicom git+https://github.com/lungseg/lung-segmentation-in-nine-notebooks")
 
 # %% nbgrader={"grade": false, "grade_id": "setup-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import builtins
 import csv
 import os
 import tempfile
@@ -214,6 +216,16 @@ blanks = [[f"  {row[0]} ", *row[1:]] for row in ROWS]
 found = [case["id"] for case in clinic_cases(write_clinic(blanks, [name for row in ROWS for name in row[2:]]))]
 assert found == ["CL_0003", "CL_0007", "CL_0011"], f"blanks around an ID do not count, and the IDs are {found}"
 
+### BEGIN HIDDEN TESTS
+rng = np.random.default_rng(13)
+for blank in (" ", "\t", "   "):
+    names = [f"R{number:02d}" for number in rng.permutation(12)]
+    rows = [[blank * int(rng.integers(0, 2)) + name, f"patient {name}", *(f"{name}{each}.png" for each in ("", "r", "l"))]
+            for name in names]
+    found = [case["id"] for case in clinic_cases(write_clinic(rows, [n for r in rows for n in r[2:]]))]
+    assert found == sorted(names), f"blanks before some IDs do not count, also for the order, and the IDs are {found}"
+### END HIDDEN TESTS
+
 # %% nbgrader={"grade": true, "grade_id": "clinic_cases-test-4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # a missing file is named (4 marks)
 def missing(gone):
@@ -360,6 +372,8 @@ for pair in ((text, good), (good, text)):
     assert "text.png" in (complaint(*pair) or ""), f"text.png holds no picture, and no error names it. {look}"
 turned = mask_files(wide_masks[:, :96, 0], wide_masks[:96, :64, 1])
 assert complaint(*turned) is not None, "files of 96 and of 64 columns, and there was no ValueError"
+lying = mask_files(wide_masks[:40, :50, 0], wide_masks[:50, :40, 1])
+assert complaint(*lying) is not None, "files of 40 x 50 and of 50 x 40 pixels, and there was no ValueError"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "lung_masks-test-5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -628,6 +642,23 @@ def invented_patients(seed, ill, healthy):
     order = rng.permutation(len(rows))
     return [rows[i][0] for i in order], [rows[i][1] for i in order]
 
+# %% nbgrader={"grade": false, "grade_id": "probe-1", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def in_another_session(split, *data):
+    """The split as it is when Python has been started anew: `hash` of a text is then another number."""
+    usual = builtins.hash
+    builtins.hash = lambda thing: usual(("another session", thing))
+    try:
+        return split(*data)
+    finally:
+        builtins.hash = usual
+
+
+def random_numbers_after(split, *data):
+    """What NumPy's global random state gives after a split."""
+    np.random.seed(99)
+    split(*data)
+    return np.random.random(3)
+
 # %% tags=["nbval-ignore-output"]
 patients, findings = invented_patients(1, ill=20, healthy=30)
 for part, places in split_with_minimum(patients, findings, 3, seed=0).items():
@@ -696,8 +727,8 @@ for part, want in (("val", 12), ("test", 12), ("train", 36)):
 
 # %% nbgrader={"grade": true, "grade_id": "split_with_minimum-test-4", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # the same seed, the same patients; another seed, others (5 marks)
-def test_patients(patients, findings, seed):
-    return sorted({str(patients[i]) for i in split_with_minimum(patients, findings, 1, seed)["test"]})
+def test_patients(patients, findings, seed, part="test"):
+    return sorted({str(patients[i]) for i in split_with_minimum(patients, findings, 1, seed)[part]})
 
 
 patients, findings = invented_patients(3, ill=20, healthy=30)
@@ -706,9 +737,12 @@ assert one == test_patients(patients, findings, 5), "twice with seed 5: other pa
 turned = test_patients(patients[::-1], findings[::-1], 5)
 look = "Where does your order come from?"
 assert one == turned, f"the same lists turned round, the same seed: other patients in the test part. {look}"
-different = {tuple(test_patients(patients, findings, seed)) for seed in range(4)}
-assert len(different) >= 3, f"four seeds give {len(different)} different test parts"
+for part in ("test", "val"):
+    different = {tuple(test_patients(patients, findings, seed, part)) for seed in range(4)}
+    assert len(different) >= 3, f"four seeds give {len(different)} different {part} parts"
 ### BEGIN HIDDEN TESTS
+again = in_another_session(split_with_minimum, patients, findings, 1, 5)["test"]
+assert one == sorted({str(patients[i]) for i in again}), "the same seed in another session: other patients. Why?"
 rng = np.random.default_rng(51)
 for ill, healthy in ((20, 30), (40, 40), (90, 60)):  # many orders: a `set` keeps its order in some of them
     patients, findings = invented_patients(ill, ill, healthy)
@@ -717,11 +751,8 @@ for ill, healthy in ((20, 30), (40, 40), (90, 60)):  # many orders: a `set` keep
         order = rng.permutation(len(patients))
         mixed = test_patients([patients[i] for i in order], [findings[i] for i in order], 5)
         assert one == mixed, f"the same lists in another order, the same seed: other patients. {look}"
-np.random.seed(99)
-before = np.random.random(3)
-np.random.seed(99)
-split_with_minimum(patients, findings, 2, 5)
-assert np.array_equal(before, np.random.random(3)), "NumPy's global random state is another one after your function"
+before, after = np.random.RandomState(99).random(3), random_numbers_after(split_with_minimum, patients, findings, 2, 5)
+assert np.array_equal(before, after), "NumPy's global random state is another one after your function"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "split_with_minimum-test-5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}

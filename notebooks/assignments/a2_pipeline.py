@@ -41,8 +41,9 @@
 # **How it is marked**
 #
 # - Write your answers where it says `raise NotImplementedError`, in place of that line.
-# - The cells below each answer are tests that you can run yourself. When your work is marked, they are run again,
-#   together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The cells below each answer are tests that you can run yourself; they are folded. When your work is marked, they are
+#   run again, together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The tests run apart from your code. They see what your functions return, and nothing that your code prints or says.
 # - You may add cells of your own. Leave the test cells as they are: a part whose tests are changed or deleted gets no
 #   marks (comments do not matter). Set-up cells are put back as they were.
 # - The parts do not depend on each other: leave one out, and the others still count.
@@ -185,6 +186,13 @@ def measured_field(bend, height, width, seed, strength, sigma):
         found.append(np.asarray(seen)[..., 0] * (length - 1) - place)
     return np.stack(found)[:, margin:-margin, margin:-margin]
 
+# %% nbgrader={"grade": false, "grade_id": "probe-1", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def in_a_pipeline(bend, picture, its_masks, first):
+    """Two passes of a pipeline that bends a picture with three seeds: (2, 3, height, width, 1)."""
+    seeds = tf.data.Dataset.range(3).map(lambda n: tf.stack([np.int64(first), n]))
+    stream = seeds.map(lambda seed: bend(picture, its_masks, seed, 3.0, 4.0)[0])
+    return [list(stream.as_numpy_iterator()) for _ in range(2)]
+
 # %% nbgrader={"grade": true, "grade_id": "bend_together-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # shapes, dtypes and values (4 marks)
 for number in range(3):
@@ -265,6 +273,9 @@ def check_field(strength, sigma, first):
 check_field(3.0, 3.0, 5)
 ### BEGIN HIDDEN TESTS
 check_field(4.5, 2.0, 2)
+white = [np.asarray(bend_together(np.ones((40, 40, 1), "float32"), np.ones((40, 40, 2), "float32"),
+                                  tf.constant([9, k]), 6.0, 3.0)[0]) for k in range(4)]
+assert np.min(white) < 0.5, f"a white picture, bent by 6 px: the darkest pixel is {np.min(white):.2f}. What lies outside?"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "bend_together-test-5", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -272,9 +283,7 @@ check_field(4.5, 2.0, 2)
 def bend_alone(first):
     return [np.asarray(bend_together(image, masks, tf.constant([first, n]), 3.0, 4.0)[0]) for n in range(3)]
 alone, again = bend_alone(4), bend_alone(4)
-seeds = tf.data.Dataset.range(3).map(lambda n: tf.stack([np.int64(4), n]))
-stream = seeds.map(lambda seed: bend_together(image, masks, seed, 3.0, 4.0)[0])
-piped, piped_again = (list(stream.as_numpy_iterator()) for _ in range(2))
+piped, piped_again = in_a_pipeline(bend_together, image, masks, 4)
 assert np.allclose(alone, again, atol=1e-3), "the same seed, called twice, gave two pictures"
 assert not np.allclose(alone[0], alone[1], atol=1e-2), "two seeds gave the same picture"
 assert not np.allclose(piped[0], piped[1], atol=1e-2), "two elements of a pipeline, two seeds: bent in the same way"
@@ -420,6 +429,9 @@ check_counts(11, set(range(8)), 4, 1)
 check_counts(30, {2, 3, 5, 7, 11, 13, 17}, 4, 2)
 check_counts(26, set(range(13)), 6, 3)
 check_counts(40, set(range(5)), 10, 4)
+dataset = balanced_batches(*numbered(15, {12, 13, 14}), 10, 5)  # of 12, each pass leaves two out
+seen = {number for _ in range(20) for batch in read_pass(dataset) for number in batch}
+assert len(seen) == 15, f"in 20 passes, these X-rays never came: {sorted(set(range(15)) - seen)}"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "balanced_batches-test-5", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -439,6 +451,9 @@ pairs = {tuple(sorted(batch)) for _ in range(6) for batch in read_pass(dataset)}
 assert len(pairs) > 12, f"6 X-rays of each kind, batches of 2: in 6 passes only {len(pairs)} different pairs meet"
 ### BEGIN HIDDEN TESTS
 assert found != passes(2), "another seed gave the same passes"
+wide = balanced_batches(*numbered(200, range(190, 200)), 4, 7)
+latest = max(n for _ in range(4) for n in read_pass(wide)[0] if n < 190)
+assert latest > 60, f"190 in the larger group, and in the first batches of 4 passes none after number {latest}"
 together = {frozenset(n for n in batch if n < 24) for one in found for batch in one}
 count = sum(map(len, found))
 assert len(together) > min(count, 72) / 2, f"{count} batches hold {len(together)} different pairs of the larger group"
@@ -700,6 +715,10 @@ def not_cut(image, masks, seed):
 bad = {"mirrored": lambda image, masks, seed: (image[:, ::-1], masks[:, ::-1]), "fractions in the masks": not_cut}
 ### BEGIN HIDDEN TESTS
 bad["channels exchanged"] = lambda image, masks, seed: (roll(image, seed), roll(masks, seed)[..., ::-1])
+bad["each channel holds both lungs"] = lambda image, masks, seed: (roll(image, seed), tf.repeat(
+    tf.reduce_max(roll(masks, seed), -1, keepdims=True), 2, axis=-1))
+bad["one channel holds both lungs"] = lambda image, masks, seed: (roll(image, seed), tf.stack(
+    [tf.reduce_max(roll(masks, seed), -1), roll(masks, seed)[..., 1]], axis=-1))
 bad["masks of 0 and 255"] = lambda image, masks, seed: (roll(image, seed), 255 * roll(masks, seed))
 bad["masks of 0 and 0.9"] = lambda image, masks, seed: (roll(image, seed), 0.9 * roll(masks, seed))
 ### END HIDDEN TESTS

@@ -41,8 +41,9 @@
 # **How it is marked**
 #
 # - Write your answers where it says `raise NotImplementedError`, in place of that line.
-# - The cells below each answer are tests that you can run yourself. When your work is marked, they are run again,
-#   together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The cells below each answer are tests that you can run yourself; they are folded. When your work is marked, they are
+#   run again, together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The tests run apart from your code. They see what your functions return, and nothing that your code prints or says.
 # - You may add cells of your own. Leave the test cells as they are: a part whose tests are changed or deleted gets no
 #   marks (comments do not matter). Set-up cells are put back as they were.
 # - The parts do not depend on each other: leave one out, and the others still count.
@@ -70,7 +71,7 @@ from lungseg_utils.drawing import draw_phantom
 # A block is tested inside a small model. `set_kernels` gives numbers to its weights: to each shape of a kernel the array
 # that is named for it, and 0 to all others; batch normalisations keep their factors of 1.
 
-# %% nbgrader={"grade": false, "grade_id": "setup-3", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "probe-1", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def set_kernels(model, arrays):
     for weight in model.weights:
         if weight.name in ("gamma", "moving_variance"):
@@ -78,7 +79,7 @@ def set_kernels(model, arrays):
         else:
             weight.assign(arrays.get(tuple(weight.shape), np.zeros(weight.shape)))
 
-# %% nbgrader={"grade": false, "grade_id": "setup-4", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "probe-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def gate_model(attention_gate, height=8, width=8, channels=3, gate_channels=5, filters=4):
     skip = keras.Input((height, width, channels))
     gate = keras.Input((height // 2, width // 2, gate_channels))
@@ -178,8 +179,8 @@ rng = np.random.default_rng(14)
 skip, gate = (rng.normal(size=shape).astype("float32") for shape in ((2, 8, 8, 3), (2, 4, 4, 5)))
 through, said = (np.asarray(each) for each in model([skip, gate]))
 assert said.min() >= 0 and said.max() <= 1, f"coefficients go from {said.min():.2f} to {said.max():.2f}"
-look = "he first result is not the skip connection times the coefficients"
-assert np.allclose(through, skip * said, atol=1e-4), f" {look}"
+look = "the first result is not the skip connection times the coefficients"
+assert through.shape == skip.shape and np.allclose(through, skip * said, atol=1e-4), look
 
 # %% [markdown]
 # ## Part 2: A light residual block (25 marks)
@@ -248,6 +249,7 @@ rng = np.random.default_rng(22)
 pictures = rng.normal(size=(6, 8, 8, 4)).astype("float32")
 together, alone = np.asarray(model(pictures)), np.asarray(model(pictures[:1]))
 look = "Which mode?"
+assert together.shape == pictures.shape, f"pictures of {pictures.shape} gave {together.shape}"
 assert np.allclose(together[:1], alone, atol=1e-4), f"in use, the other pictures of a batch change a result. {look}"
 model(pictures * 5, training=False)
 assert np.allclose(model(pictures), together, atol=1e-4), "using the model has changed it. Which mode?"
@@ -366,6 +368,14 @@ def reduced(true, level):
     blocks = np.asarray(true).reshape(images, height // side, side, width // side, side, lungs)
     return (blocks.mean(axis=(2, 4)) > 0.5).astype("float32")
 
+# %% nbgrader={"grade": false, "grade_id": "probe-3", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def slopes_of(loss, true, guesses):
+    """The gradients of the sum of a loss with respect to each of the outputs."""
+    guesses = [tf.Variable(guess) for guess in guesses]
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(true, guesses))
+    return tape.gradient(total, guesses)
+
 # %% nbgrader={"grade": true, "grade_id": "deep_supervision_loss-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # the shape, and one output alone: Dice loss (4 marks)
 true = np.zeros((2, 8, 8, 1), "float32")
@@ -434,12 +444,11 @@ assert np.allclose(got, want, atol=1e-3), f"three images: {got.round(3)}, one by
 # a gradient for every output (3 marks)
 true = np.zeros((1, 8, 8, 1), "float32")
 true[:, :4] = 1
-guesses = [tf.Variable(np.full((1, side, side, 1), 0.5, "float32")) for side in (8, 4, 2)]
-with tf.GradientTape() as tape:
-    loss = tf.reduce_sum(deep_supervision_loss(true, guesses))
-slopes = tape.gradient(loss, guesses)
+guesses = [np.full((1, side, side, 1), 0.5, "float32") for side in (8, 4, 2)]
+slopes = slopes_of(deep_supervision_loss, true, guesses)
 missing = [number for number, slope in enumerate(slopes, 1) if slope is None]
 assert not missing, f"no gradient reaches the outputs {missing}: something is not differentiable, or left TensorFlow"
+assert [np.shape(slope) for slope in slopes] == [each.shape for each in guesses], "gradients of other shapes"
 for slope in slopes:
     slope = np.asarray(slope)[0, ..., 0]
     top = slope[: len(slope) // 2]

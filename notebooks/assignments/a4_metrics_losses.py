@@ -43,8 +43,9 @@
 # **How it is marked**
 #
 # - Write your answers where it says `raise NotImplementedError`, in place of that line.
-# - The cells below each answer are tests that you can run yourself. When your work is marked, they are run again,
-#   together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The cells below each answer are tests that you can run yourself; they are folded. When your work is marked, they are
+#   run again, together with more tests of the same kind. Each test cell gives its marks or does not.
+# - The tests run apart from your code. They see what your functions return, and nothing that your code prints or says.
 # - You may add cells of your own. Leave the test cells as they are: a part whose tests are changed or deleted gets no
 #   marks (comments do not matter). Set-up cells are put back as they were.
 # - The parts do not depend on each other: leave one out, and the others still count.
@@ -152,6 +153,15 @@ for name, change in (("too large", ndimage.binary_dilation), ("too small", ndima
     losses = [float(tversky_loss(tensor(true), tensor(said), *weights)[0]) for weights in ((0.3, 0.7), (0.7, 0.3))]
     print(f"{name}: loss {losses[0]:.3f} with alpha 0.3, beta 0.7, and {losses[1]:.3f} with alpha 0.7, beta 0.3")
 
+# %% nbgrader={"grade": false, "grade_id": "probe-1", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def slopes_of(loss, true, said, *numbers):
+    """A loss, and its gradient with respect to the probabilities (`None` if there is none)."""
+    said = tensor(said)
+    with tf.GradientTape() as tape:
+        tape.watch(said)
+        losses = loss(tensor(true), said, *numbers)
+    return losses, tape.gradient(losses, said) if tf.is_tensor(losses) else None
+
 # %% nbgrader={"grade": true, "grade_id": "tversky_loss-test-1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # one number per image, from probabilities (4 marks)
 true = np.repeat(box(96, (0, 48), (0, 96)), 3, axis=0)  # three times the same
@@ -221,6 +231,9 @@ assert abs(got) < 1e-3, f"no lung, and none predicted: {got:.3f}. What stands ab
 got = float(np.mean(tversky_loss(tensor(some), tensor(box(4, (0, 1), (0, 4))), 0.5, 0.5)))
 assert abs(got - 2 / 7) < 1e-3, f"4 of 8 lung pixels are found, both weights 0.5: {got:.4f}. What is added, and where?"
 ### BEGIN HIDDEN TESTS
+one_lung = np.concatenate([some, none], axis=-1)  # the second lung is not there, and not predicted
+got = float(np.mean(tversky_loss(tensor(one_lung), tensor(0 * one_lung), 0.5, 0.5)))
+assert abs(got - 0.4) < 1e-3, f"one lung missed, the other not there: {got:.4f}, should be 0.4. The mean over what?"
 rng = np.random.default_rng(44)
 for count in (1, 2, 3):
     said = rng.permuted(box(4, (0, count), (0, 3)), axis=2)
@@ -236,11 +249,8 @@ for count in (1, 2, 3):
 # %% nbgrader={"grade": true, "grade_id": "tversky_loss-test-5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # the gradient, and masks of whole numbers (3 marks)
 true, said = box(96, (0, 48), (0, 96)), tensor(np.full((1, 96, 96, 1), 0.4))
-with tf.GradientTape() as tape:
-    tape.watch(said)
-    loss = tversky_loss(tensor(true), said, 0.5, 0.5)
+loss, slopes = slopes_of(tversky_loss, true, said, 0.5, 0.5)
 assert tf.is_tensor(loss), f"the result is of type {type(loss).__name__}, not a tensor"
-slopes = tape.gradient(loss, said)
 assert slopes is not None, "there is no gradient with respect to y_pred. Is each step TensorFlow's or Keras's?"
 inside, outside = np.mean(slopes[:, :48]), np.mean(slopes[:, 48:])
 assert inside < 0 < outside, f"the loss rises by {inside:.1e} per lung pixel, by {outside:.1e} per other. Which way?"
@@ -251,11 +261,9 @@ for dtype in ("uint8", "int32", "bool"):
 rng = np.random.default_rng(45)
 true, said = (rng.random((2, 8, 8, 2)) < 0.5).astype("float32"), tensor(rng.uniform(0.1, 0.9, (2, 8, 8, 2)))
 true[1] = 0  # an image without lung
-with tf.GradientTape() as tape:
-    tape.watch(said)
-    loss = tversky_loss(tensor(true), said, 0.5, 0.5)
-slopes = np.asarray(tape.gradient(loss, said))
-assert np.isfinite(slopes).all(), "the gradient is not finite when an image has no lung"
+slopes = np.asarray(slopes_of(tversky_loss, true, said, 0.5, 0.5)[1])
+finite = slopes.shape == true.shape and np.isfinite(slopes).all()
+assert finite, "the gradient is not finite when an image has no lung"
 for _ in range(4):
     way = rng.normal(size=said.shape)
     ahead, back = (np.sum(tversky_loss(tensor(true), tensor(said + step * way), 0.5, 0.5)) for step in (0.02, -0.02))
@@ -406,24 +414,27 @@ for name, said in (("all right", true), ("all wrong", 1 - true)):
     assert np.isfinite(got), f"sure, and {name}: {got}. Which step is not possible for 0?"
 ratio = got / np.mean(balanced_focal(tensor(true), tensor(0.5 + 0 * true), 0))
 assert 22.5 < ratio < 23.7, f"sure and all wrong: {ratio:.2f} times the loss of 0.5. What is clipped, and where?"
-said = tensor(true)
-with tf.GradientTape() as tape:
-    tape.watch(said)
-    loss = balanced_focal(tensor(true), said, 0)
-slopes = tape.gradient(loss, said) if tf.is_tensor(loss) else None
+loss, slopes = slopes_of(balanced_focal, true, true, 0)
 assert slopes is not None, "there is no gradient with respect to y_pred. Is each step TensorFlow's or Keras's?"
-assert np.isfinite(slopes).all(), "the gradient is not finite for 0 or 1. What is clipped, and where?"
+finite = np.shape(slopes) == true.shape and np.isfinite(slopes).all()
+assert finite, "the gradient is not finite for 0 or 1. What is clipped, and where?"
 ### BEGIN HIDDEN TESTS
 for gamma in (0, 1, 2):
     for said in (true, 1 - true, 0 * true, 0.5 * true, 0.7 + 0.3 * true):
-        said = tensor(said)
-        with tf.GradientTape() as tape:
-            tape.watch(said)
-            loss = balanced_focal(tensor(true), said, gamma)
+        loss, slopes = slopes_of(balanced_focal, true, said, gamma)
         assert np.isfinite(loss).all(), f"gamma {gamma}, probabilities from {np.min(said)} to {np.max(said)}: {loss}"
-        slopes = tape.gradient(loss, said)
         assert slopes is not None, "there is no gradient with respect to y_pred"
-        assert np.isfinite(slopes).all(), f"gamma {gamma}: the gradient is not finite for 0 or 1. What is clipped?"
+        finite = np.shape(slopes) == true.shape and np.isfinite(slopes).all()
+        assert finite, f"gamma {gamma}: the gradient is not finite for 0 or 1. What is clipped?"
+rng = np.random.default_rng(48)
+true, said = (rng.random((2, 6, 6, 2)) < 0.4).astype("float32"), rng.uniform(0.1, 0.9, (2, 6, 6, 2))
+for gamma in (0.5, 2):
+    slopes = np.asarray(slopes_of(balanced_focal, true, said, gamma)[1])
+    for _ in range(3):
+        way = rng.normal(size=said.shape)
+        ahead, back = (np.sum(balanced_focal(tensor(true), tensor(said + step * way), gamma)) for step in (0.01, -0.01))
+        off = abs((slopes * way).sum() - (ahead - back) / 0.02) / np.linalg.norm(slopes)
+        assert off < 0.05, f"gamma {gamma}: the gradient is not the slope of your loss"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "balanced_focal-test-5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -491,6 +502,11 @@ for shift in range(5):
     moved = np.roll(mask, shift, axis=1)
     whole = (mask & moved).sum() / (mask | moved).sum()
     print(f"moved by {shift}: IoU {whole:.3f}, boundary IoU with width 2: {boundary_iou(mask, moved, 2):.3f}")
+
+# %% nbgrader={"grade": false, "grade_id": "probe-2", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def masks_afterwards(function, true, predicted, width):
+    """The result of a function, and its two masks as they are afterwards."""
+    return function(true, predicted, width), true, predicted
 
 # %% nbgrader={"grade": true, "grade_id": "boundary_iou-test-1", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 # which pixels are in the band (6 marks)
@@ -572,9 +588,9 @@ true, moved = box(12, (3, 8), (3, 8))[0, ..., 0], box(12, (3, 8), (4, 9))[0, ...
 usual = boundary_iou(true > 0, moved > 0, 1)
 for top, dtype in ((1, "uint8"), (255, "uint8"), (1, "int64"), (1, "float32")):
     masks = [(top * each).astype(dtype) for each in (true, moved)]
-    got = boundary_iou(*masks, 1)
+    got, *masks = masks_afterwards(boundary_iou, *masks, 1)
     assert abs(got - usual) < 1e-3, f"{usual:.3f} with bool, {got:.3f} with 0 and {top} as {dtype}"
-    same = (masks[0] == top * true).all() and (masks[1] == top * moved).all()
+    same = np.array_equal(masks[0], top * true) and np.array_equal(masks[1], top * moved)
     assert same, f"0 and {top} as {dtype}: the masks that were given are not the same afterwards"
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(412)
@@ -680,6 +696,9 @@ found = patient_summary(small, np.stack([two_lungs(16, 16, 40)[:30]] * 2), ["Ann
 got = found["viewer_left"]["mean"]
 assert abs(got - 1) < 1e-3, f"masks of 30 rows and 40 columns: Dice {got:.3f}, should be 1. Which number is the height?"
 ### BEGIN HIDDEN TESTS
+said = np.maximum(many((8, 8), (8, 8)), 0.3).astype("float32")  # in the middle 0.3 for the one and for the other lung
+got = patient_summary(said, many((8, 8), (8, 8)), ["Anna", "Ben"])["both"]["mean"]
+assert abs(got - 1) < 1e-3, f"0.3 for either lung where there is none: both {got:.3f}. What is cut at 0.5?"
 rng = np.random.default_rng(413)
 for small_size, (height, width) in (((5, 5), (40, 30)), ((8, 6), (24, 48)), ((16, 16), (16, 16))):
     said = np.repeat(rng.uniform(0, 1, (2, *small_size, 1)), 2, axis=-1).astype("float32")  # both lungs alike
@@ -769,6 +788,10 @@ for _ in range(3):
     assert abs(scores["sd"] - sd) < 1e-3, f"{look}: SD {scores['sd']:.4f}, should be {sd:.4f}. Over what?"
     name = names[int(columns.argmin())]
     assert scores["worst_patient"] == name, f"{look}: the worst is {scores['worst_patient']}, should be {name}"
+found = patient_summary(many((5, 1), (2, 5)).astype("float32"), many((5, 5), (5, 5)), ["Anna", "Ben"])
+worst = [found[key]["worst_patient"] for key in ("viewer_left", "viewer_right", "both")]
+look = "one lung of Anna is bad, the other one of Ben a little, and Anna is worst of both together"
+assert sorted(worst) == ["Anna", "Anna", "Ben"] and worst[2] == "Anna", f"{look}: the worst patients are {worst}"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "patient_summary-test-5", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}

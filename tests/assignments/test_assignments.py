@@ -5,14 +5,18 @@
 that their messages contain; and, if the words do not say it, what the mistake is.
 `PART_right.py` holds right answers that are written differently; they keep all marks.
 
-Set-up, answers and tests run here in this process; `test_grading.py` runs whole submissions as `make grade` does.
+Answers are judged over the wire, as `make grade` does it, with both of its ends in this process; the solutions are
+tried without a wire as well, as in a student's copy. `test_grading.py` runs whole submissions, confined.
 """
 
 import ast
 import contextlib
 import copy
 import io
+import os
 import re
+import sys
+import threading
 from functools import cache
 
 import jupytext
@@ -21,13 +25,14 @@ import numpy as np
 import pytest
 from shared import REPOSITORY, WRONG_ANSWERS, drift
 
-preprocessors = pytest.importorskip("nbgrader.preprocessors", reason="nbgrader is not here: pip install -e .[grading]")
-
 FOLDER = REPOSITORY / "notebooks" / "assignments"
 ANSWERS = REPOSITORY / "tests" / "assignments" / "assignment_answers"
 MASTERS = sorted(FOLDER.glob("a[0-9]*_*.py"))
-STUB = preprocessors.ClearSolutions(code_stub={"python": "raise NotImplementedError"})
-
+sys.path.insert(0, str(FOLDER / "grading"))
+import release  # noqa: E402
+from judge import Judge  # noqa: E402
+from serve import Turn  # noqa: E402
+from wire import Peer, WireError  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("registry")]
 
@@ -75,20 +80,54 @@ def run(source: str, names: dict) -> None:
         exec(compile(source, "<cell>", "exec"), names)
 
 
-def failures(path, part: str, answer: str) -> dict[int, BaseException]:
-    """The test cells of a part that fail with an answer, by number, and their errors."""
-    # an answer that writes into an array of the set-up must not spoil it for the next
-    names = {
+def own_copy(path) -> dict:
+    """The names of the set-up; an answer that writes into an array of it must not spoil it for the next."""
+    return {
         name: copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) and name != "__builtins__" else value
         for name, value in set_up(path).items()
     }
-    run(answer, names)
+
+
+STUDENT: dict = {}  # the names at the other end of the wire
+
+
+@cache
+def wire() -> Peer:
+    """The end of the tests of a wire whose other end works in a thread."""
+    (to_answers, from_tests), (to_tests, from_answers) = os.pipe(), os.pipe()
+    answers = {
+        "name": STUDENT.__getitem__,
+        "call": lambda function, words, options: function(*words, **options),
+        "get": getattr,
+        "iterate": Turn,
+        "next": Turn.next,
+    }
+    other = Peer(os.fdopen(to_answers, "rb"), os.fdopen(from_answers, "wb"), answers, judges=False)
+    threading.Thread(target=other.serve, daemon=True).start()
+
+    def call_back(function, words, options):
+        if function not in peer.kept.values():
+            raise WireError("only what a test has handed over can be called")
+        return function(*words, **options)
+
+    peer = Peer(os.fdopen(to_tests, "rb"), os.fdopen(from_tests, "wb"), {"call": call_back}, judges=True)
+    return peer
+
+
+def failures(path, part: str, answer: str) -> dict[int, str]:
+    """The test cells of a part that fail with an answer, by number, and what the student is told."""
+    STUDENT.clear()
+    STUDENT.update(own_copy(path))
+    run(answer, STUDENT)
+    peer = wire()
+    peer.kept.clear()
+    probes = [cell for cell in cells(path) if marks(cell).get("grade_id", "").startswith("probe")]
+    offered = [name for cell in [*probes, answer_cells(path)[part]] for name in release.defined(cell.source)]
+    names = own_copy(path) | {name: peer.ask("name", name) for name in offered}
     found = {}
     for number, cell in enumerate(test_cells(path, part), 1):
-        try:
-            run(cell.source, names)
-        except Exception as error:  # any error of a student's code is a failed test
-            found[number] = error
+        if message := Judge.test({"name": f"test {number}", "source": cell.source}, names):
+            found[number] = message
     return found
 
 
@@ -135,8 +174,7 @@ def test_can_be_read_and_has_its_teachers_page(path):
         assert heading in page
     for cell in cells(path):
         if cell.cell_type == "code" and not marks(cell).get("solution"):
-            seen, _ = preprocessors.ClearHiddenTests().preprocess_cell(copy.deepcopy(cell), {}, 0)
-            assert len(seen.source.split("\n")) <= 15, cell.source
+            assert len(release.without_answer(cell).split("\n")) <= 15, cell.source
         if cell.cell_type == "code":
             hidden = ast.walk(ast.parse(cell.source)) if marks(cell).get("grade") else []
             silent = [node.lineno for node in hidden if isinstance(node, ast.Assert) and node.msg is None]
@@ -163,10 +201,17 @@ def test_right_answers_get_all_marks_and_the_untouched_copy_none(path, part):
     assert len(right) > 3
     for how, answer in right:
         assert failures(path, part, answer) == {}, how
-    stub, _ = STUB.preprocess_cell(copy.deepcopy(solution), {"language": "python"}, 0)
-    found = failures(path, part, stub.source)
+    found = failures(path, part, release.without_answer(solution))
     assert len(found) == len(test_cells(path, part))
-    assert {type(error) for error in found.values()} == {NotImplementedError}
+    assert all("NotImplementedError" in said for said in found.values()), found
+
+
+@pytest.mark.parametrize("path, part", parts())
+def test_solutions_pass_in_the_students_copy_too(path, part):
+    names = own_copy(path)
+    run(answer_cells(path)[part].source, names)
+    for cell in test_cells(path, part):
+        run(cell.source, names)
 
 
 @pytest.mark.parametrize("path, part", parts())
@@ -179,7 +224,7 @@ def test_wrong_answers_lose_the_marks_that_they_should_and_only_those(path, part
         numbers, words, mistake = re.fullmatch(r"fails: ([\d, ]+) \| (.+?)(?: \| (.+))?", head).groups()
         expected = {int(number) for number in numbers.split(",")}
         failed = failures(path, part, answer)
-        said = " ".join(str(error) for error in failed.values())
+        said = " ".join(failed.values())
         caught = set(failed) == expected and words in said
         lost = sum(worth[number - 1] for number in failed)
         row = f"{path.name[:2]} {part}: {lost} of {sum(worth)} marks lost: {mistake or words}"

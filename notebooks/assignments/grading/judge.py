@@ -139,7 +139,8 @@ class Judge:
                     self.offered.clear()
                 yield cell["name"], self.failed.get(part) or message
 
-    def test(self, cell: dict, names: dict[str, Any]) -> str:
+    @staticmethod
+    def test(cell: dict, names: dict[str, Any]) -> str:
         """Run a test: `""` when it has passed, else what the student is told."""
         lines = cell["source"].split("\n")
         try:

@@ -223,3 +223,17 @@ def lung_masks(left_path, right_path):
     if left.shape != right.shape:
         raise ValueError(f"{left_path} has {left.shape} pixels, {right_path} has {right.shape}")
     return np.stack([left, right, left | right], axis=-1).astype(np.uint8)
+
+# %% fails: 4 | 40 x 50 and of 50 x 40 | only the number of pixels is compared
+def lung_masks(left_path, right_path):
+    masks = []
+    for path in (left_path, right_path):
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if grey is None:
+            raise ValueError(f"{path} cannot be read")
+        masks.append(grey > grey.max() / 2)
+    left, right = masks
+    if left.size != right.size:
+        raise ValueError(f"{left_path} has {left.shape} pixels, {right_path} has {right.shape}")
+    right = right.reshape(left.shape)
+    return np.stack([left, right, left | right], axis=-1).astype(np.uint8)

@@ -201,3 +201,31 @@ def split_with_minimum(patients, findings, minimum, seed):
         for number, name in enumerate(rng.permutation(group)):
             place[str(name)] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
     return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
+
+# %% fails: 4 | in another session | the order of Python's hash, which differs from session to session
+def split_with_minimum(patients, findings, minimum, seed):
+    ill = {name for name, finding in zip(patients, findings) if finding}
+    place = {}
+    for group in (ill, set(patients) - ill):
+        if len(group) < 3 * minimum:
+            raise ValueError("too few patients of a kind")
+        fifth = max(minimum, round(len(group) / 5))
+        for number, name in enumerate(sorted(group, key=lambda name: hash((name, seed)))):
+            place[name] = "val" if number < fifth else "test" if number < 2 * fifth else "train"
+    return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}
+
+
+# %% fails: 4 | different val parts | val is the same for every seed
+def split_with_minimum(patients, findings, minimum, seed):
+    ill = {name for name, finding in zip(patients, findings) if finding}
+    rng = np.random.default_rng(seed)
+    place = {}
+    for group in (sorted(ill), sorted(set(patients) - ill)):
+        if len(group) < 3 * minimum:
+            raise ValueError("too few patients of a kind")
+        fifth = max(minimum, round(len(group) / 5))
+        fixed = np.random.default_rng(0).permutation(group).tolist()
+        place |= dict.fromkeys(fixed[:fifth], "val")
+        for number, name in enumerate(rng.permutation(fixed[fifth:]).tolist()):
+            place[name] = "test" if number < fifth else "train"
+    return {part: [i for i, name in enumerate(patients) if place[name] == part] for part in ("train", "val", "test")}

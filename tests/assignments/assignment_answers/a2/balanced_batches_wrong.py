@@ -294,3 +294,35 @@ def balanced_batches(images, masks, findings, batch_size, seed):
     sets = [each.repeat().take(longest) for each in sets]
     both = tf.data.Dataset.choose_from_datasets(sets, tf.data.Dataset.range(2).repeat(longest))
     return both.batch(batch_size, drop_remainder=True).map(lambda stack: (stack[..., 0], stack[..., 1:]))
+
+# %% fails: 4 | these X-rays never came | the same X-rays are left out on every pass
+def balanced_batches(images, masks, findings, batch_size, seed):
+    half, groups = batch_size // 2, [np.flatnonzero(np.asarray(findings) == kind) for kind in (False, True)]
+    smaller, larger = sorted(groups, key=len)
+    larger = larger[: len(larger) // half * half]
+    often = tf.data.Dataset.from_tensor_slices(smaller).shuffle(len(smaller), seed=seed).repeat()
+    once = tf.data.Dataset.from_tensor_slices(larger).shuffle(len(larger), seed=seed + 1)
+    pairs = tf.data.Dataset.zip(once.batch(half, drop_remainder=True), often.batch(half, drop_remainder=True))
+    all_images, all_masks = tf.constant(images), tf.constant(masks)
+
+    def look_up(first, second):
+        numbers = tf.concat([first, second], axis=0)
+        return tf.gather(all_images, numbers), tf.gather(all_masks, numbers)
+
+    return pairs.map(look_up)
+
+
+# %% fails: 5 | in the first batches of 4 passes none | a shuffle buffer of 16
+def balanced_batches(images, masks, findings, batch_size, seed):
+    half, groups = batch_size // 2, [np.flatnonzero(np.asarray(findings) == kind) for kind in (False, True)]
+    smaller, larger = sorted(groups, key=len)
+    often = tf.data.Dataset.from_tensor_slices(smaller).shuffle(16, seed=seed).repeat()
+    once = tf.data.Dataset.from_tensor_slices(larger).shuffle(16, seed=seed + 1)
+    pairs = tf.data.Dataset.zip(once.batch(half, drop_remainder=True), often.batch(half, drop_remainder=True))
+    all_images, all_masks = tf.constant(images), tf.constant(masks)
+
+    def look_up(first, second):
+        numbers = tf.concat([first, second], axis=0)
+        return tf.gather(all_images, numbers), tf.gather(all_masks, numbers)
+
+    return pairs.map(look_up)

@@ -253,3 +253,15 @@ def bend_together(image, masks, seed, strength, sigma):
     rows, columns = tf.meshgrid(tf.range(height * 1.0), tf.range(width * 1.0), indexing="ij")
     bent = read_at(tf.concat([image, masks], axis=-1), rows + field[..., 0], columns + field[..., 1])
     return bent[..., :1], tf.cast(bent[..., 1:] > 0.5, tf.float32)
+
+# %% fails: 4 | What lies outside | the pixels of the edge are repeated outside
+def bend_together(image, masks, seed, strength, sigma):
+    height, width = image.shape[:2]
+    noise = tf.random.stateless_uniform([2, height, width], seed, -1, 1)
+    down, right = smooth(noise[0], sigma), smooth(noise[1], sigma)
+    times = strength / tf.reduce_max(tf.abs([down, right]))
+    rows, columns = tf.meshgrid(tf.range(height * 1.0), tf.range(width * 1.0), indexing="ij")
+    rows = tf.clip_by_value(rows + times * down, 0.0, height - 1.0)
+    columns = tf.clip_by_value(columns + times * right, 0.0, width - 1.0)
+    bent = read_at(tf.concat([image, masks], axis=-1), rows, columns)
+    return bent[..., :1], tf.cast(bent[..., 1:] > 0.5, tf.float32)

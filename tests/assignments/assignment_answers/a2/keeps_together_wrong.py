@@ -334,3 +334,21 @@ def keeps_together(transform):
         if not middles[0] < middles[1]:
             return False
     return seen & covered
+
+# %% fails: 3 | 'one channel holds both lungs' is bad | the union of the channels is compared, and one channel looked at
+def keeps_together(transform):
+    masks = np.zeros((64, 64, 2), "float32")
+    masks[14:40, 14:28, 0] = masks[20:50, 36:46, 1] = 1
+    picture = masks.max(axis=-1, keepdims=True)
+    for number in range(30):
+        seen, said = (np.asarray(part, "float32") for part in transform(picture, masks, [number, 7]))
+        if not np.isin(said, (0, 1)).all():
+            return False
+        seen = seen > (seen.min() + seen.max()) / 2
+        covered = said.max(axis=-1, keepdims=True) > 0
+        if np.sum(seen & covered) < 0.88 * np.sum(seen | covered):
+            return False
+        right = np.argwhere(said[..., 1])
+        if not len(right) or right[:, 1].mean() < np.argwhere(seen)[:, 1].mean():
+            return False
+    return True

@@ -398,3 +398,27 @@ class MeanWeights(keras.callbacks.Callback):
         self.last = self.model.get_weights()
         if self.count:
             self.model.set_weights([total / self.count for total in self.total])
+
+# %% fails: 1 | weights around 1000 | the sum is kept in half precision
+class MeanWeights(keras.callbacks.Callback):
+    def __init__(self, start, every=1):
+        super().__init__()
+        self.start, self.every = start, every
+
+    def on_train_begin(self, logs=None):
+        self.step = self.count = 0
+        self.total = [np.zeros(each.shape, "float16") for each in self.model.weights]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if self.step >= self.start and (self.step - self.start) % self.every == 0:
+            self.count += 1
+            self.total = [one + new.astype("float16") for one, new in zip(self.total, self.model.get_weights())]
+
+    def on_train_end(self, logs=None):
+        self.last = self.model.get_weights()
+        if self.count:
+            self.model.set_weights([each.astype("float32") / self.count for each in self.total])
+
+    def restore(self):
+        self.model.set_weights(self.last)
