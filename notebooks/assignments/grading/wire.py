@@ -97,7 +97,7 @@ class Remote:
     def _refuse(self, *_: Any) -> Any:
         raise AnswerError(f"this is an object of the type {self._kind}, where numbers, texts or arrays are asked for")
 
-    __bool__ = __len__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __array__ = __getitem__ = __contains__ = __float__ = __int__ = __index__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 

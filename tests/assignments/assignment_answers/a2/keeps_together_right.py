@@ -17,7 +17,7 @@ def keeps_together(transform):
         kernel = np.ones((5, 5), "uint8")
         if np.any(white > cv2.dilate(lungs, kernel)) or np.any(lungs > cv2.dilate(white, kernel)):
             return False
-        if said[..., 0].sum(0) @ np.arange(64) / said[..., 0].sum() > said[..., 1].sum(0) @ np.arange(64) / said[..., 1].sum():
+        if said[..., 0].sum(0) @ np.arange(64) / said[..., 0].sum() >= said[..., 1].sum(0) @ np.arange(64) / said[..., 1].sum():
             return False
     return True
 
