@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import math
 import re
 import tokenize
 import unicodedata
 import warnings
 import zipfile
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 import nbformat
@@ -320,3 +322,21 @@ def assemble(master: NotebookNode, released: NotebookNode, submitted: NotebookNo
                     sheet.remarks.append(f"{what}: the original was used")
         add_own(name)
     return sheet
+
+
+def days_late(details: dict[str, str], due: datetime | None) -> str:
+    """Days from the deadline to the time in the class list's column `handed in`, begun ones counted whole.
+
+    A file that a student can write is not believed, nor the date of a file.
+
+    Raises:
+        SystemExit: the column holds no time.
+    """
+    said = details.get("handed in", "").strip()
+    if due is None or not said:
+        return ""
+    try:
+        late = (datetime.fromisoformat(said).astimezone() - due).total_seconds()
+    except ValueError as error:
+        raise SystemExit(f"{CLASS_LIST}: `handed in` is a time like 2026-11-30 23:59:00+01:00. {error}") from error
+    return str(max(0, math.ceil(late / 86400)))
