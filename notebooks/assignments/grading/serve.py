@@ -65,6 +65,7 @@ class Notebook:
     """The student's notebook: a namespace in which cells run."""
 
     def __init__(self) -> None:
+        import matplotlib
         from IPython.core.displaypub import CapturingDisplayPublisher
         from IPython.core.interactiveshell import InteractiveShell
         from matplotlib_inline.backend_inline import configure_inline_support
@@ -77,6 +78,7 @@ class Notebook:
         config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
         self.shell = Shell.instance(config=config, display_pub_class=CapturingDisplayPublisher)
         configure_inline_support(self.shell, os.environ["MPLBACKEND"])
+        matplotlib.interactive(True)  # as in a notebook: a cell shows its figures when it has run
 
     def run(self, source: str) -> tuple:
         """Run a cell: what it printed, its pictures as PNG in base64, and its error, `""` for none."""
