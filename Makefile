@@ -9,6 +9,7 @@
 # make report      the tables of README.md and RESULTS.md, and notebook 9, from the kept figures
 # make assignments student copies and solutions of the assignments, from their masters
 # make grade       mark students' notebooks   (SUBMISSIONS=/path/to/folder, DUE="2026-11-30 23:59+01:00")
+# make desk        a page to mark answers in words   (SUBMISSIONS=/path/to/folder, ANONYMOUS=1)
 # make constraints the newest versions of all libraries into constraints.txt
 # make clean       remove the environments
 # Each sets up an environment of its own in .venv first, if it is not there. PYTHON=python3.12 chooses a Python.
@@ -20,7 +21,7 @@ RUN    := $(VENV)/bin/python
 PIP    := -m pip install --quiet --disable-pip-version-check
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout 1200
 
-.PHONY: setup course lab quick style types test test-colab notebooks stale measure report assignments grade constraints clean
+.PHONY: setup course lab quick style types test test-colab notebooks stale measure report assignments grade desk constraints clean
 
 setup: $(VENV)/.installed
 
@@ -31,7 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(RUN) $(PIP) -e ".[notebooks,test,dicom]" -c constraints.txt
 	@touch $@
 
-# nbgrader, which only teachers need, and the tests
+# What only teachers need, and the tests
 $(VENV)/.grading: $(VENV)/.installed
 	$(RUN) $(PIP) -e ".[notebooks,test,grading]" -c constraints.txt
 	@touch $@
@@ -93,6 +94,10 @@ assignments: $(VENV)/.grading
 grade: $(VENV)/.grading
 	@test -n "$(SUBMISSIONS)" || { echo "Say make grade SUBMISSIONS=folder, the folder with the students' notebooks."; exit 1; }
 	$(RUN) notebooks/assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(DUE),--due "$(DUE)")
+
+desk: $(VENV)/.grading
+	@test -n "$(SUBMISSIONS)" || { echo "Say make desk SUBMISSIONS=folder, after make grade with the same folder."; exit 1; }
+	$(RUN) notebooks/assignments/grading/desk.py "$(SUBMISSIONS)" $(if $(ANONYMOUS),--anonymous)
 
 # The versions that every other target installs, for all systems and Pythons at once. Run `make test` before committing.
 constraints: setup

@@ -106,9 +106,9 @@ ESCAPES = {
     "a mount": "import ctypes; assert ctypes.CDLL(None, use_errno=True).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0",
     "a root folder": "os.chroot('/tmp')",
     "another user": "os.setuid(12345)",
-    "the first process": "os.listdir('/proc/1/root/work')",
+    "the first process": "open('/proc/1/root/etc/shadow').read()",
     "its parents": "import signal; [os.kill(n, 0) for n in range(30, 100)][0]",
-    "the machine's options": "open('/proc/sys/kernel/hostname', 'w').write('x')",
+    "the options of the machine": "open('/proc/sys/kernel/hostname', 'w').write('x')",
     "devices": "open('/dev/mem', 'rb').read(1)",
     "a new namespace": """
 import subprocess

@@ -70,7 +70,7 @@ def fill_canvas(table: Path, totals: dict[str, dict[str, str]], titles: dict[str
     for column in columns:
         named = CANVAS_COLUMN.match(column)
         for name in totals:
-            words = {name, name.partition("_")[0], titles[name], titles[name].partition(" · ")[2]}
+            words = {name, name.partition("_")[0], titles[name], *titles[name].split(" · ")}
             if named and named[1].strip().casefold() in {word.casefold() for word in words}:
                 chosen[column] = name
     filled = 0
