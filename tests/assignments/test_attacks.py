@@ -27,7 +27,7 @@ SOLUTION = {part: cell.source for part, cell in answer_cells(READING).items()}
 PARTS = list(SOLUTION)
 NOTHING = {part: re.sub(r"    ### BEGIN.*", "    return None", source, flags=re.DOTALL) for part, source in SOLUTION.items()}
 NOTEBOOK, COPY = release.read_master(READING), release.student_copy(READING)
-SHORT = execute.Limits(part_seconds=12, total_seconds=120, megabytes=900, processes=20)
+SHORT = execute.Limits(part_seconds=12, total_seconds=300, megabytes=900, processes=20)
 
 # What the cells of an attack can use: this end of the wire, and a way to write what it should never write.
 REACH = """
@@ -224,19 +224,19 @@ def test_a_submission_costs_at_most_its_limits_and_the_other_parts_are_marked(at
         part: re.sub(r"    return None", lambda _, code=code: f"    import os, time\n    {code}", NOTHING[part])
         for part, code in spoilt.items()
     }
+    left_out = {part: answer for part, answer in answers.items() if part != spared} | {spared: SOLUTION[spared]}
     started = time.monotonic()
-    result = execute.mark(submitted([], answers), SHORT)
-    assert passed(result) == [], result["tests"]
-    assert time.monotonic() - started < 240
-    again = execute.mark(submitted([], {**answers, spared: SOLUTION[spared]}), SHORT)
-    assert passed(again) == [f"{spared}-test-{number}" for number in range(1, 6)], again["stopped"]
+    result = execute.mark(submitted([], left_out), SHORT)
+    assert passed(result) == [f"{spared}-test-{number}" for number in range(1, 6)], result
+    assert time.monotonic() - started < SHORT.total_seconds + SHORT.restarts * 60
+    last = execute.mark(submitted([], NOTHING | {spared: answers[spared]}), SHORT)
+    assert passed(last) == [], last
 
 
-def test_cells_that_end_their_process_are_restarted_twice():
-    started = time.monotonic()
+def test_cells_that_end_their_process_are_left_out_together():
     result = execute.mark(submitted(["import os; os._exit(0)"] * 9, SOLUTION), SHORT)
-    assert passed(result) == [] and "too often" in str(result["tests"].values())
-    assert time.monotonic() - started < 120
+    assert len(passed(result)) == len(result["tests"])
+    assert list(result["stopped"]) == [""] and "ended its process" in result["stopped"][""]
 
 
 PAYLOADS = ["<script>document.title='x'</script>", "<img src=x onerror=alert(1)>", "</pre><iframe src=//192.0.2.1>",

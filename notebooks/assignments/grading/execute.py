@@ -39,7 +39,6 @@ class Limits:
 
 LIMITS = Limits()
 SETUP_SECONDS = 300  # TensorFlow takes its time on a busy machine
-EARLY_RESTARTS = 2  # for cells before the first part
 
 
 class GradingError(RuntimeError):
@@ -166,7 +165,8 @@ class Account:
     """How long a submission has worked, for each part."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits, self.part, self.restarts, self.early = limits, None, 0, 0
+        self.limits, self.restarts = limits, 0
+        self.part: str | None = None
         self.used: dict[str | None, float] = {}
 
     def ends(self) -> float:
@@ -188,8 +188,7 @@ class Account:
     def restart(self) -> None:
         """Count a new process of answers; a StoppedError tells that there were enough."""
         self.restarts += 1
-        self.early += self.part == ""
-        if self.early > EARLY_RESTARTS or self.restarts > self.limits.restarts + 1:
+        if self.restarts > self.limits.restarts + 1:
             raise StoppedError("it had to be stopped too often.")
 
 

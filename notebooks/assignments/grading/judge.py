@@ -59,7 +59,6 @@ class Judge:
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.offered: dict[str, dict[str, Any]] = {}  # for each part, what stands for the student's functions
         self.failed: dict[str, str] = {}  # parts that were stopped, and why
-        self.dropped: set[str] = set()  # cells that stopped, and are not run again
         self.outputs: dict[str, tuple[str, list[str], str]] = {}
 
     def set_up(self) -> None:
@@ -76,15 +75,16 @@ class Judge:
         probes = self.set_up_answers()
         for cell in self.cells:
             part, name = cell["part"], cell["name"]
+            if part in self.failed or cell["kind"] not in ("answer", "own", "test"):
+                continue
             self.turn_to(part)
             try:
-                if cell["kind"] == "test" and part not in self.offered:
-                    self.offered[part] = probes | self.answers_of(part)
-                elif cell["kind"] in ("answer", "own") and part not in self.failed and name not in self.dropped:
+                if cell["kind"] != "test":
                     self.outputs[name] = self.ran(cell["source"])
+                elif part not in self.offered:
+                    self.offered[part] = probes | self.answers_of(part)
             except StoppedError as stop:
                 self.offered.clear()
-                self.dropped.add(name)
                 self.failed[part] = str(stop)
                 return self.run_answers()
 
