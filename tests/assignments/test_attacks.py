@@ -25,7 +25,9 @@ pytestmark = pytest.mark.slow
 READING = MASTERS[0]  # the assignment that needs no TensorFlow
 SOLUTION = {part: cell.source for part, cell in answer_cells(READING).items()}
 PARTS = list(SOLUTION)
-NOTHING = {part: re.sub(r"    ### BEGIN.*", "    return None", source, flags=re.DOTALL) for part, source in SOLUTION.items()}
+NOTHING = {
+    part: re.sub(r"    ### BEGIN.*", "    return None", source, flags=re.DOTALL) for part, source in SOLUTION.items()
+}
 NOTEBOOK, COPY = release.read_master(READING), release.student_copy(READING)
 SHORT = execute.Limits(part_seconds=12, total_seconds=300, megabytes=900, processes=20)
 
@@ -169,7 +171,9 @@ def attempt(attacks: dict[str, str], **answers: str) -> dict:
     return execute.mark(submitted([REACH, *attacks.values()], NOTHING | answers), SHORT)
 
 
-@pytest.mark.parametrize("attacks", [SILENCE, FORGE, IMPERSONATE, READ, PERSIST], ids=["silence", "forge", "impersonate", "read", "persist"])
+@pytest.mark.parametrize(
+    "attacks", [SILENCE, FORGE, IMPERSONATE, READ, PERSIST], ids=["silence", "forge", "impersonate", "read", "persist"]
+)
 def test_nothing_is_gained_without_answers(attacks):
     assert passed(attempt(attacks)) == []
 
@@ -184,7 +188,9 @@ def test_nothing_is_gained_while_a_test_waits(attacks):
 
 
 def test_hidden_tests_do_not_come_back():
-    seen = SOLUTION["clinic_cases"].replace("def clinic_cases", "def right_cases") + """
+    seen = (
+        SOLUTION["clinic_cases"].replace("def clinic_cases", "def right_cases")
+        + """
 
 SEEN = []
 def clinic_cases(folder):
@@ -195,6 +201,7 @@ def clinic_cases(folder):
         raise ValueError(SEEN[-1])
     return found
 """
+    )
     result = attempt(READ, clinic_cases=seen, fit="print(SEEN)")
     said = json.dumps(result)
     assert result["tests"]["clinic_cases-test-1"].startswith("with other data")
@@ -204,8 +211,10 @@ def clinic_cases(folder):
 
 @pytest.mark.skipif(confine.way() is None, reason="neither bubblewrap nor unshare works here")
 def test_nobody_gets_out():
-    tries = [f"try:\n    {code.strip().replace(chr(10), chr(10) + '    ')}\n    print('OUT: {name}')\nexcept BaseException: pass"
-             for name, code in ESCAPES.items()]
+    tries = [
+        f"try:\n    {code.strip().replace(chr(10), chr(10) + '    ')}\n    print('OUT: {name}')\nexcept BaseException: pass"
+        for name, code in ESCAPES.items()
+    ]
     result = execute.mark(submitted([REACH, *tries], NOTHING), SHORT)
     printed = " ".join(shown for shown, _, _ in result["outputs"].values())
     assert passed(result) == [] and "OUT" not in printed, printed
@@ -239,15 +248,32 @@ def test_cells_that_end_their_process_are_left_out_together():
     assert list(result["stopped"]) == [""] and "ended its process" in result["stopped"][""]
 
 
-PAYLOADS = ["<script>document.title='x'</script>", "<img src=x onerror=alert(1)>", "</pre><iframe src=//192.0.2.1>",
-            "{{ 7*7 }}", "<svg onload=alert(1)>", "javascript:alert(1)", "<style>@import '//192.0.2.1'</style>"]
+PAYLOADS = [
+    "<script>document.title='x'</script>",
+    "<img src=x onerror=alert(1)>",
+    "</pre><iframe src=//192.0.2.1>",
+    "{{ 7*7 }}",
+    "<svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "<style>@import '//192.0.2.1'</style>",
+]
 
 
 def test_pages_show_what_students_write_as_text():
-    shown = feedback.render("feedback.html.j2", title=PAYLOADS[0], student=PAYLOADS[1], total="1", most="2", open=True,
-                            remarks=PAYLOADS, parts=[{"name": "p", "marks": "1", "lost": PAYLOADS, "comment": PAYLOADS[2]}],
-                            answers=[{"name": "a", "source": "".join(PAYLOADS), "error": PAYLOADS[3], "printed": PAYLOADS[4],
-                                      "pictures": []}], tests=[])
+    shown = feedback.render(
+        "feedback.html.j2",
+        title=PAYLOADS[0],
+        student=PAYLOADS[1],
+        total="1",
+        most="2",
+        open=True,
+        remarks=PAYLOADS,
+        parts=[{"name": "p", "marks": "1", "lost": PAYLOADS, "comment": PAYLOADS[2]}],
+        answers=[
+            {"name": "a", "source": "".join(PAYLOADS), "error": PAYLOADS[3], "printed": PAYLOADS[4], "pictures": []}
+        ],
+        tests=[],
+    )
     for word in ("<script", "<img", "<iframe", "<svg", "<style>@import", ">49<"):
         assert word not in shown, word
     assert "default-src 'none'" in shown and "{{ 7*7 }}" in shown
@@ -268,5 +294,3 @@ def test_pictures_are_drawn_anew():
     for hostile in (file.getvalue(), b"<svg/>", b"GIF89a", b""):
         assert judge.fresh(base64.b64encode(hostile).decode()) is None
     assert judge.fresh('" onerror="alert(1)') is None
-
-

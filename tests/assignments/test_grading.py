@@ -97,7 +97,11 @@ def marked(tmp_path_factory):
     """Submissions of the first assignment, marked: their marks, and the folder of results."""
     folder, results = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("results")
     first, second = PARTS[:2]
-    hostile = {"leaves": "get_ipython().ask_exit(); exit()", "prints": "print('x' * 1_000_000)", "loops": "while True: pass"}
+    hostile = {
+        "leaves": "get_ipython().ask_exit(); exit()",
+        "prints": "print('x' * 1_000_000)",
+        "loops": "while True: pass",
+    }
     for student, code in hostile.items():
         hand_in(folder, student, SOLUTION | {first: SOLUTION[first] + f"\n\n{code}"})
     hand_in(folder, "all-right", SOLUTION)
@@ -305,7 +309,10 @@ def test_the_desk_saves_boxes_marks_and_comments(tmp_path, unrun):
 def test_answers_that_are_alike():
     one = SOLUTION["fit"]
     renamed = re.sub(r"\b(rows|columns|inside|shares)\b", lambda found: f"my_{found[0]}", one).replace("    #", "  #")
-    other, given = answers(READING, "fit", "right")[0][1], "def fit(image, masks, size):\n    raise NotImplementedError\n"
+    other, given = (
+        answers(READING, "fit", "right")[0][1],
+        "def fit(image, masks, size):\n    raise NotImplementedError\n",
+    )
     found = alike.pairs({"anna": one, "ben": renamed, "carl": other, "dora": given, "eve": given}, given)
     assert [(a, b) for a, b, _ in found] == [("anna", "ben")] and found[0][2] > 0.9
 
@@ -341,8 +348,20 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-CLASS = ["Anna Ärmel", "Ben Berg", "Carla O'Neill", "=1+1", "Dora Dot.", "Emil Eck", "Fay F-Fox", "Gül Gün",
-         "Hana Ho", "Ivo Ink", "José Junco", "Kim Kö"]
+CLASS = [
+    "Anna Ärmel",
+    "Ben Berg",
+    "Carla O'Neill",
+    "=1+1",
+    "Dora Dot.",
+    "Emil Eck",
+    "Fay F-Fox",
+    "Gül Gün",
+    "Hana Ho",
+    "Ivo Ink",
+    "José Junco",
+    "Kim Kö",
+]
 
 
 def test_a_class_as_moodle_exports_it_there_and_back(tmp_path, unrun):
@@ -355,8 +374,18 @@ def test_a_class_as_moodle_exports_it_there_and_back(tmp_path, unrun):
     files |= {f"__MACOSX/{CLASS[1]}_101_assignsubmission_file_/._work 1.ipynb": b"\0", ".DS_Store": b"\0"}
     files |= {"../../out.ipynb": mine, f"{CLASS[2]}_102_assignsubmission_file_/notes.txt": b"hello"}
     (folder / "export.zip").write_bytes(zipped(files))
-    heads = ["Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed",
-             "Last modified (submission)", "Last modified (grade)", "Feedback comments"]
+    heads = [
+        "Identifier",
+        "Full name",
+        "Email address",
+        "Status",
+        "Grade",
+        "Maximum Grade",
+        "Grade can be changed",
+        "Last modified (submission)",
+        "Last modified (grade)",
+        "Feedback comments",
+    ]
     with (folder / "Grades-course-a1 reading-77.csv").open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(heads)
@@ -381,7 +410,9 @@ def test_a_class_as_canvas_exports_it_there_and_back(tmp_path, unrun):
     folder, results = tmp_path / "class", tmp_path / "results"
     folder.mkdir()
     plain = [re.sub(r"\W", "", name).lower() or "x" for name in CLASS]
-    names = [f"{name}_{'LATE_' if k == 1 else ''}{4700 + k}_{88800 + k}_a1_reading.ipynb" for k, name in enumerate(plain)]
+    names = [
+        f"{name}_{'LATE_' if k == 1 else ''}{4700 + k}_{88800 + k}_a1_reading.ipynb" for k, name in enumerate(plain)
+    ]
     for name in names:
         (folder / name).write_text(nbformat.writes(notebook_of({"written": "Because."})))
     newer = names[1].replace("88801", "99901").replace(".ipynb", "-1.ipynb")

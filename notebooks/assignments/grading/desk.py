@@ -29,7 +29,8 @@ def rubric(assignment: str) -> list[tuple[str, str, str]]:
     each = re.match(r"\s*(\d+) marks", lines[0][1]) if lines else None
     boxes = [(one.strip(), other.strip()) for one, other in lines[2:]]
     return [
-        (str(at), f"{one}: {other}" if each else other, each[1] if each else one) for at, (one, other) in enumerate(boxes, 1)
+        (str(at), f"{one}: {other}" if each else other, each[1] if each else one)
+        for at, (one, other) in enumerate(boxes, 1)
     ]
 
 
@@ -128,7 +129,9 @@ def handler(desk: Desk, port: int) -> type[BaseHTTPRequestHandler]:
             try:
                 desk.save(question, form)
             except SystemExit as error:
-                return self.answer(400, f"<p>Nothing was saved. {str(error).replace('<', '&lt;')}</p><p>Go back and mend it.</p>")
+                return self.answer(
+                    400, f"<p>Nothing was saved. {str(error).replace('<', '&lt;')}</p><p>Go back and mend it.</p>"
+                )
             return self.answer(303, "", self.path)
 
         def log_message(self, format: str, *words: object) -> None:

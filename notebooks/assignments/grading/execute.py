@@ -1,4 +1,4 @@
-"""Run one submission: a process of answers and a process of tests, both confined, and between them only what is passed on.
+"""Run one submission: a process of answers and a process of tests, both confined, and what is passed between them.
 
 Parts stand on their own. A part whose code does not end, ends its process, needs too much memory or sends too much gets
 no marks: its tests carry a message that says why. A new process of answers then goes on with the next part.

@@ -14,7 +14,8 @@ import jinja2
 HERE = Path(__file__).resolve().parent
 STYLE = """
 body {max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #111; background: #fff}
-table {border-collapse: collapse; width: 100%} th, td {border: 1px solid #999; padding: .4em; vertical-align: top; text-align: left}
+table {border-collapse: collapse; width: 100%}
+th, td {border: 1px solid #999; padding: .4em; vertical-align: top; text-align: left}
 pre {background: #f4f4f4; padding: .6em; white-space: pre-wrap; overflow-wrap: anywhere} .words {white-space: pre-wrap}
 .error {border-left: .3em solid #b00} .printed {border-left: .3em solid #999} img {max-width: 100%}
 """

@@ -3,7 +3,7 @@
 Runs every notebook, confined and limited. Into data/grading/NAME, NAME being that of the folder, it writes
 
     marks.csv       a row per student, with the marks of all assignments
-    written.csv     the answers in words: mark them there, or with `make desk SUBMISSIONS=folder`, and run this once more
+    written.csv     the answers in words: mark them there, or with `make desk`, and run this once more
     tests.csv       for each test, how many failed it and the commonest message
     alike.csv       answers of different students that are alike
     unused.txt      every file that was not used, and why
@@ -93,7 +93,7 @@ def code_key() -> str:
 
 
 def run_one(marked: Marked, kept: Path) -> None:
-    """Run a submission, or take the result of the last time if neither it nor the tests nor the package have changed."""
+    """Run a submission, or take the last result if neither it nor the tests nor the package have changed."""
     if marked.one.notebook is None:
         return
     text = json.dumps([marked.sheet.cells, str(execute.LIMITS), code_key()])
@@ -114,9 +114,7 @@ def run_one(marked: Marked, kept: Path) -> None:
 def run_all(assignment: Assignment, found: list[Submission], folder: Path) -> list[Marked]:
     """Run the submissions of an assignment, as many side by side as there are cores."""
     empty = NotebookNode(cells=[])
-    everyone = [
-        Marked(one, assemble(assignment.master, assignment.released, one.notebook or empty)) for one in found
-    ]
+    everyone = [Marked(one, assemble(assignment.master, assignment.released, one.notebook or empty)) for one in found]
 
     def one(marked: Marked) -> None:
         digest = hashlib.sha256(marked.one.student.encode()).hexdigest()[:16]
@@ -142,7 +140,9 @@ def scores(marked: Marked, assignment: Assignment) -> dict[str, float | None]:
     for name, worth in assignment.worth.items():
         if name in marked.sheet.written:
             row = rows.get(name)
-            found[name] = 0.0 if row is None else number(row, Path("written.csv")) if row.get("mark", "").strip() else None
+            found[name] = (
+                0.0 if row is None else number(row, Path("written.csv")) if row.get("mark", "").strip() else None
+            )
         else:
             part = name.partition("-")[0]
             found[part] = (found.get(part) or 0.0) + (0.0 if marked.message(name) else worth)
@@ -169,7 +169,11 @@ def page(marked: Marked, assignment: Assignment) -> str:
     ]
     answers += [{"name": name, "source": text} | output(marked, "") for name, text in marked.sheet.written.items()]
     tests = [
-        {"name": name, "verdict": "not passed" if marked.message(name) else "passed", "source": HIDDEN.sub("", cell.source)}
+        {
+            "name": name,
+            "verdict": "not passed" if marked.message(name) else "passed",
+            "source": HIDDEN.sub("", cell.source),
+        }
         for cell in assignment.master.cells
         if is_test(cell) and (name := marks(cell)["grade_id"])
     ]
@@ -229,7 +233,10 @@ def write_figures(everyone: dict[str, list[Marked]], assignments: dict[str, Assi
                 if cell["name"] == part and marked.one.notebook is not None
             }
             found = alike.pairs(answers, given[part])
-            pairs += [{"assignment": name, "part": part, "one": a, "other": b, "alike": f"{share:.0%}"} for a, b, share in found]
+            pairs += [
+                {"assignment": name, "part": part, "one": a, "other": b, "alike": f"{share:.0%}"}
+                for a, b, share in found
+            ]
     write_rows(results / "alike.csv", ["assignment", "part", "one", "other", "alike"], pairs)
 
 
@@ -239,12 +246,18 @@ def assemble_released(assignment: Assignment) -> list[dict]:
     return [cell for cell in sheet.cells if cell["kind"] == "answer"]
 
 
-def upload(everyone: dict[str, list[Marked]], assignments: dict[str, Assignment], folder: Path, results: Path) -> list[str]:
+def upload(
+    everyone: dict[str, list[Marked]], assignments: dict[str, Assignment], folder: Path, results: Path
+) -> list[str]:
     """Write what learning platforms take; returns what was written."""
     made, totals, comments = [], {}, {}
     for name, group in everyone.items():
         short = name.partition("_")[0]
-        rows = {lms.number_of(marked.one.student): row_of(marked, assignments[name], None) for marked in group if not marked.trouble}
+        rows = {
+            lms.number_of(marked.one.student): row_of(marked, assignments[name], None)
+            for marked in group
+            if not marked.trouble
+        }
         totals[name] = {key: row[f"{short} total"] for key, row in rows.items() if key}
         comments[name] = {key: row[f"{short} remarks"] for key, row in rows.items() if key}
         pages = {marked.one.student: results / "feedback" / safe(marked.one.place) / f"{name}.html" for marked in group}
@@ -268,7 +281,10 @@ def upload(everyone: dict[str, list[Marked]], assignments: dict[str, Assignment]
 
 def safe(place: str) -> str:
     """The name of a student's folder of feedback on this machine."""
-    return "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in place).strip(". ") or "_"
+    return (
+        "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in place).strip(". ")
+        or "_"
+    )
 
 
 def moved(old: Path, rows: list[dict[str, str]]) -> list[str]:
@@ -324,7 +340,9 @@ def grade(folder: Path, results: Path, due: datetime | None = None) -> list[str]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(page(marked, assignments[name]), encoding="utf-8")
     changed = moved(results / "marks.csv", list(rows.values()))
-    write_rows(results / "marks.csv", list(dict.fromkeys(key for row in rows.values() for key in row)), list(rows.values()))
+    write_rows(
+        results / "marks.csv", list(dict.fromkeys(key for row in rows.values() for key in row)), list(rows.values())
+    )
     written = [row for group in everyone.values() for marked in group for row in marked.written]
     now = {(row["student"], row["assignment"], row["part"]) for row in written}
     gone = [row for key, row in before.items() if key not in now]
@@ -334,7 +352,12 @@ def grade(folder: Path, results: Path, due: datetime | None = None) -> list[str]
     (results / "unused.txt").write_text("".join(f"{line}\n" for line in unused), encoding="utf-8")
     print("\n".join([*upload(everyone, assignments, folder, results), *(f"another mark: {line}" for line in changed)]))
     print("\n".join(f"not used: {line}" for line in unused))
-    return [f"{each.one.student}, {name}: {each.trouble}" for name, group in everyone.items() for each in group if each.trouble]
+    return [
+        f"{each.one.student}, {name}: {each.trouble}"
+        for name, group in everyone.items()
+        for each in group
+        if each.trouble
+    ]
 
 
 def main() -> int:

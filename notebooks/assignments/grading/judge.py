@@ -29,7 +29,6 @@ Image.MAX_IMAGE_PIXELS = PIXELS
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
 
-
 def fresh(picture: str) -> str | None:
     """A picture drawn anew: its pixels, and nothing else that its file may hold. `None` if it is none."""
     try:
@@ -147,7 +146,11 @@ class Judge:
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
                 exec(compile(cell["source"], cell["name"], "exec"), names)
         except Exception as error:  # an error of any kind is a failed test
-            at = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == cell["name"]]
+            at = [
+                frame.lineno or 0
+                for frame in traceback.extract_tb(error.__traceback__)
+                if frame.filename == cell["name"]
+            ]
             before = lines[: at[0] if at else 0]
             return told(error, is_hidden=before.count(BEGIN) > before.count(END))
         return ""

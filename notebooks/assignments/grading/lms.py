@@ -1,4 +1,4 @@
-"""Tables and files as learning platforms want them back: Moodle's grading worksheet and feedback zip, Canvas' gradebook."""
+"""What learning platforms want back: Moodle's grading worksheet and feedback zip, Canvas' gradebook."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ def number_of(student: str) -> str:
 
 
 def write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
-    """Write a table that a learning platform reads: UTF-8 and commas. Names that would be formulas are made harmless."""
+    """Write a table that a learning platform reads: UTF-8, commas, and nothing that would be a formula."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -21,7 +21,7 @@ from release import defined, is_test, marks, part_of
 CLASS_LIST = "students.csv"
 LARGEST = 20_000_000  # bytes of a notebook; one of ours has under a tenth of that
 UNPACKED = 500_000_000  # bytes that all zips of a class may hold
-# Ben Berg_12345_assignsubmission_file_ (a folder, or the beginning of a file's name), and bergben_LATE_4711_88812_a1.ipynb
+# Ben Berg_12345_assignsubmission_file_ (a folder, or how a file's name begins), bergben_LATE_4711_88812_a1.ipynb
 MOODLE = re.compile(r"(?P<name>[^_/]+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_|$)")
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<file>\d+)_")
 LEFT_OUT = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.[^/]*|~\$[^/]*|Thumbs\.db)(/|$)")
@@ -123,7 +123,12 @@ def all_files(folder: Path) -> list[File]:
 
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not path.is_file() or LEFT_OUT.search(name) or not path.resolve().is_relative_to(folder):
+        if (
+            path.is_symlink()
+            or not path.is_file()
+            or LEFT_OUT.search(name)
+            or not path.resolve().is_relative_to(folder)
+        ):
             continue
         most = UNPACKED if name.lower().endswith(".zip") else LARGEST
         add(name, path.read_bytes() if path.stat().st_size <= most else None, 0, path.stat().st_mtime)
@@ -176,7 +181,9 @@ def names_of(notebook: NotebookNode) -> set[str]:
 def assignment_of(notebook: NotebookNode, released: dict[str, NotebookNode]) -> str | None:
     """The assignment that a notebook is a copy of, by the names of its cells, whatever the file is called."""
     found = names_of(notebook)
-    shared = {name: len({each for each in names_of(copy) & found if "setup" not in each}) for name, copy in released.items()}
+    shared = {
+        name: len({each for each in names_of(copy) & found if "setup" not in each}) for name, copy in released.items()
+    }
     best = max(shared, key=lambda name: shared[name])
     return best if shared[best] > 1 else None
 
