@@ -39,7 +39,7 @@
 # | 3 Into a square without distortion | 15 |
 # | 4 Back to the size of the file | 10 |
 # | 5 A split that can be used | 20 |
-# | 6 What squashing does | 15 |
+# | 6 What squashing does | 55 |
 #
 # **How it is marked**
 #
@@ -772,7 +772,7 @@ assert not refused(40, 9, 3), "9 healthy patients can give 3 to each of three pa
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Part 6: What squashing does (15 marks)
+# ## Part 6: What squashing does (55 marks)
 #
 # Six drawn X-rays, each cut to a wide picture of 160 x 256 px. The mask of the lung on the viewer's left is squashed to
 # 64 x 64 px, once with area and once with nearest-neighbour interpolation. Both are then brought back to 160 x 256 px in
@@ -837,7 +837,7 @@ figures.show(figure, "Left, the lung in the square, narrow and high. Middle, are
 # - (d) What has squashing done to the shape, whichever the interpolation? What would you have to know before you
 #   measure a distance in the square in millimetres?
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 55, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # (a) With nearest neighbour the outlines are further apart for every X-ray, and every lung has moved to the right and
 # down. With area interpolation it hardly moves. The areas do not tell: both ways stay close to 0.

@@ -36,7 +36,7 @@
 # | 2 Half with a finding, half without | 25 |
 # | 3 Full batches, each X-ray once | 15 |
 # | 4 A test for augmentations | 20 |
-# | 5 Find the mistakes | 15 |
+# | 5 Find the mistakes | 55 |
 #
 # **How it is marked**
 #
@@ -740,7 +740,7 @@ for name, transform in bad.items():
     assert not says(keeps_together, transform, name), f"'{name}' is bad, and your answer is True. How would one notice?"
 
 # %% [markdown]
-# ## Part 5: Find the mistakes (15 marks)
+# ## Part 5: Find the mistakes (55 marks)
 #
 # Four pipelines, A to D, from the same 12 X-rays. `move` shifts a picture and its masks by the same whole pixels, up to
 # 4 in each direction. `random_pairs` are seeds, new ones in each pass. The cells are ready, run them.
@@ -807,13 +807,13 @@ figures.show(figure, "Four rows of four pictures: one X-ray as it comes out of p
 # %% [markdown]
 # Explain in 120 to 200 words:
 #
-# 1. **B, C and D** (4 marks each). Each has one mistake. Which number or picture shows it, what in the code is the
+# 1. **B, C and D** (15 marks each). Each has one mistake. Which number or picture shows it, what in the code is the
 #    cause, what does a network lose by it in training, and how would you write it instead? (How often does Python run the
 #    function that `map` is given?)
-# 2. **The outlines** (3 marks). A colleague says: "In all pictures the outlines lie on the lungs, so the pipelines are
+# 2. **The outlines** (10 marks). A colleague says: "In all pictures the outlines lie on the lungs, so the pipelines are
 #    fine." What do the outlines prove, and what not?
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 55, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **B** has only 12 different pictures in six passes, with many shifts among them: `cache` stands behind the
 # augmentation and keeps its result. The network sees 12 fixed pictures and may learn them by heart. Augment after

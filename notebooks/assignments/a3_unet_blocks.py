@@ -36,7 +36,7 @@
 # | 2 A light residual block | 25 |
 # | 3 A loss at several resolutions | 20 |
 # | 4 What layers cost | 20 |
-# | 5 Where the cost lies | 15 |
+# | 5 Where the cost lies | 55 |
 #
 # **How it is marked**
 #
@@ -608,7 +608,7 @@ for number, (each, row) in enumerate(zip(steps, rows_of(layer_table, (26, 31, 2)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Part 5: Where the cost lies (15 marks)
+# ## Part 5: Where the cost lies (55 marks)
 #
 # The table shows the encoder of a U-Net for pictures of 256 px: five levels, each with two 3 x 3 convolutions, 16 filters at the
 # first level and twice as many at each one below. It counts once for usual convolutions, once for the depthwise separable
@@ -631,7 +631,7 @@ for level in range(5):
 # channels. (c) A colleague removes the lowest level to make training faster. What does it save, and what is lost? (d) Light
 # blocks have an eighth of the multiply-adds. Why may training on a laptop become less than eight times as fast?
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 55, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # (a) Most parameters are at the lowest level: each level down has twice the channels on both sides of a convolution, so four
 # times the weights. Multiply-adds are the same at all levels but the first, where the picture has one channel: a

@@ -38,7 +38,7 @@
 # | 2 Hard pixels and rare pixels | 20 |
 # | 3 Score the outline | 20 |
 # | 4 A summary of patients | 25 |
-# | 5 Which score to report | 15 |
+# | 5 Which score to report | 55 |
 #
 # **How it is marked**
 #
@@ -817,7 +817,7 @@ for lungs in ((3, 3), (9, 9)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Part 5: Which score to report (15 marks)
+# ## Part 5: Which score to report (55 marks)
 #
 # Somebody has two models and asks which one is better. The cells are ready, run them. Nothing that is marked by tests
 # depends on them. The models are imitated: what they say is made out of the true masks of 12 drawn patients.
@@ -861,7 +861,7 @@ figures.show(figure, "The patients with the largest and with the smallest lungs,
 
 # %% [markdown]
 # Both models were tried on one X-ray of each patient, so that a mean over images is a mean over patients. Explain the
-# table in 120 to 200 words. Each of the five aspects has 3 marks.
+# table in 120 to 200 words. Each of the five aspects has 11 marks.
 #
 # 1. **What** the scores say: which model each of them prefers.
 # 2. **Soft and hard:** why that matters here, and for which of the two models.
@@ -870,7 +870,7 @@ figures.show(figure, "The patients with the largest and with the smallest lungs,
 # 4. **Which score you would report**, in which form, and which model you would choose for drawing outlines.
 # 5. **What your score does not show**, and which other numbers, here or in papers, must not be compared with it.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 15, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 55, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **What.** Both soft scores prefer model A, both hard ones B, per image more clearly than pooled.
 #

@@ -37,7 +37,7 @@
 # | 2 The mean of the weights | 20 |
 # | 3 Predict more than once | 20 |
 # | 4 An honest report | 20 |
-# | 5 Write up a failure | 25 |
+# | 5 Write up a failure | 50 |
 #
 # **How it is marked**
 #
@@ -877,7 +877,7 @@ assert abs(found["worst"] - right) < 1e-3, f"the largest distance of one X-ray i
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Part 5: Write up a failure (25 marks)
+# ## Part 5: Write up a failure (50 marks)
 #
 # A small network, a budget of 200 steps, and X-rays that are harder than those of its training. The cells are ready,
 # run them. They take about half a minute, and nothing that is marked by tests depends on them.
@@ -970,7 +970,7 @@ for how in ("unchanged", WAYS[worst % 8]):
 
 # %% [markdown]
 # Write up the failure of the worst patient (or of another one that interests you more; say why) in 150 to 200 words.
-# Each of the five aspects has 5 marks.
+# Each of the five aspects has 10 marks.
 #
 # 1. **What** happened: which X-ray, how bad in numbers, beside the usual case.
 # 2. **Where** in the picture: what was called lung that is none, what was missed, on which side (the viewer's left or
@@ -981,7 +981,7 @@ for how in ("unchanged", WAYS[worst % 8]):
 #    (`test_case(number, how, finding)`), but you need not.
 # 5. **What you would do** about it, and what this trial cannot tell you.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 25, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written", "locked": false, "points": 50, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **What.** The worst of 48 patients is one whose picture was shrunk inside a black frame. Most score about 0.9 or
 # more; here Dice is below one half, with high precision and low recall.

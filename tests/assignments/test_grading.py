@@ -34,6 +34,7 @@ READING = MASTERS[0]  # the assignment that needs no TensorFlow
 NAME = READING.stem
 PARTS = list(answer_cells(READING))
 WORTH = {part: sum(marks(cell)["points"] for cell in test_cells(READING, part)) for part in PARTS}
+PERCENT = f"{100 * sum(WORTH.values()) / (sum(WORTH.values()) + 55):.1f}"  # without the answer in words
 SOLUTION = {part: cell.source for part, cell in answer_cells(READING).items()} | {"written": "Because they differ."}
 
 
@@ -394,7 +395,7 @@ def test_a_class_as_moodle_exports_it_there_and_back(tmp_path, unrun):
     grade.grade(folder, results)
     assert len(read_rows(results / "marks.csv")) == len(CLASS)
     columns, rows = submissions.read_table(results / "upload" / "Grades-course-a1 reading-77.csv")
-    assert columns == heads and [row["Grade"] for row in rows] == [f"{sum(WORTH.values()):g}"] * 12 + [""]
+    assert columns == heads and [row["Grade"] for row in rows] == [PERCENT] * 12 + [""]
     assert {row["Last modified (grade)"] for row in rows} == {"-"} and rows[3]["Full name"] == "'=1+1"
     with zipfile.ZipFile(results / "upload" / f"feedback_{NAME}.zip") as archive:
         for name in archive.namelist():  # as mod/assign/feedback/file/importziplib.php takes a name apart
@@ -428,7 +429,7 @@ def test_a_class_as_canvas_exports_it_there_and_back(tmp_path, unrun):
     assert read_rows(results / "written.csv")["benberg 4701"]["answer"] == "Because of that."
     columns, filled = submissions.read_table(results / "upload" / "gradebook.csv")
     assert columns == heads[:6] and filled[0]["Assignment 1 (5511)"] == "100.00"
-    assert {row["Assignment 1 (5511)"] for row in filled[1:]} == {f"{sum(WORTH.values()):g}"}
+    assert {row["Assignment 1 (5511)"] for row in filled[1:]} == {PERCENT}
     with zipfile.ZipFile(results / "upload" / f"feedback_{NAME}.zip") as archive:
         assert newer.replace(".ipynb", ".html") in archive.namelist() and len(archive.namelist()) == len(CLASS)
 

@@ -29,7 +29,7 @@ def rubric(assignment: str) -> list[tuple[str, str, str]]:
     each = re.match(r"\s*(\d+) marks", lines[0][1]) if lines else None
     boxes = [(one.strip(), other.strip()) for one, other in lines[2:]]
     return [
-        (str(at), f"{one}: {other}" if each else other, each[1] if each else one)
+        (str(at), f"{one}: {other}" if each else other, each[1] if each else re.sub(r"\D", "", one))
         for at, (one, other) in enumerate(boxes, 1)
     ]
 

@@ -202,10 +202,12 @@ def row_of(marked: Marked, assignment: Assignment, due: datetime | None) -> dict
     short, got = assignment.name.partition("_")[0], scores(marked, assignment)
     row = {f"{short} {part}": "" if value is None else f"{value:g}" for part, value in got.items()}
     state = "complete" if None not in got.values() else "written answer to mark"
-    total = "" if marked.trouble else f"{sum(value or 0 for value in got.values()):g}"
+    total, most = sum(value or 0 for value in got.values()), sum(assignment.worth.values())
     if marked.trouble:
         row, state = dict.fromkeys(row, ""), "NOT MARKED"
-    row |= {f"{short} total": total, f"{short} out of": f"{sum(assignment.worth.values()):g}", f"{short} state": state}
+    shown = ["", ""] if marked.trouble else [f"{total:g}", f"{100 * total / most:.1f}"]
+    row |= {f"{short} total": shown[0], f"{short} out of": f"{most:g}", f"{short} percent": shown[1]}
+    row[f"{short} state"] = state
     row[f"{short} late"] = "late" if marked.one.late else days_late(marked.one.details, due)
     row[f"{short} remarks"] = "; ".join([*marked.one.remarks, marked.trouble]).strip("; ")
     return row
@@ -258,7 +260,7 @@ def upload(
             for marked in group
             if not marked.trouble
         }
-        totals[name] = {key: row[f"{short} total"] for key, row in rows.items() if key}
+        totals[name] = {key: row[f"{short} percent"] for key, row in rows.items() if key}
         comments[name] = {key: row[f"{short} remarks"] for key, row in rows.items() if key}
         pages = {marked.one.student: results / "feedback" / safe(marked.one.place) / f"{name}.html" for marked in group}
         pages = {student: path for student, path in pages.items() if path.exists()}
