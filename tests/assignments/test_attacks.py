@@ -4,13 +4,19 @@ The attacks of a kind stand in cells of one submission, or in its answers, one a
 """
 
 import base64
+import http.server
+import io
 import json
 import re
+import shutil
+import subprocess
+import threading
 import time
 
 import nbformat
 import psutil
 import pytest
+from PIL import Image, PngImagePlugin
 from test_assignments import MASTERS, answer_cells, test_cells
 
 import confine  # isort: skip  (test_assignments has made the folder of the grader known)
@@ -259,31 +265,64 @@ PAYLOADS = [
 ]
 
 
+def hostile_page(tries: list[str]) -> str:
+    """A feedback page with something hostile in every place that a student or a name can reach."""
+    part = {"name": tries[0], "marks": "1", "lost": tries, "comment": tries[2]}
+    answer = {"name": tries[1], "source": "".join(tries), "error": tries[3], "printed": tries[4], "pictures": []}
+    values = {
+        "title": tries[0],
+        "student": tries[1],
+        "remarks": tries,
+        "parts": [part],
+        "answers": [answer],
+        "tests": [],
+    }
+    return feedback.render("feedback.html.j2", total="1", most="2", open=True, **values)
+
+
 def test_pages_show_what_students_write_as_text():
-    shown = feedback.render(
-        "feedback.html.j2",
-        title=PAYLOADS[0],
-        student=PAYLOADS[1],
-        total="1",
-        most="2",
-        open=True,
-        remarks=PAYLOADS,
-        parts=[{"name": "p", "marks": "1", "lost": PAYLOADS, "comment": PAYLOADS[2]}],
-        answers=[
-            {"name": "a", "source": "".join(PAYLOADS), "error": PAYLOADS[3], "printed": PAYLOADS[4], "pictures": []}
-        ],
-        tests=[],
-    )
+    shown = hostile_page(PAYLOADS)
     for word in ("<script", "<img", "<iframe", "<svg", "<style>@import", ">49<"):
         assert word not in shown, word
     assert "default-src 'none'" in shown and "{{ 7*7 }}" in shown
 
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here, so no page is opened in it")
+def test_a_page_in_chromium_runs_nothing_and_asks_for_nothing(tmp_path):
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        there = f"http://127.0.0.1:{server.server_port}"
+        tries = [each.replace("//192.0.2.1", there) for each in PAYLOADS]
+        tries += [
+            f"<img src={there}/1>",
+            f"<link rel=stylesheet href={there}/2>",
+            f"<meta http-equiv=refresh content=0;url={there}/3>",
+        ]
+        shown = hostile_page(tries)
+        # the same without escaping: then the content security policy alone must hold
+        for page in (shown, shown.replace("</body>", "".join(tries) + "</body>")):
+            (tmp_path / "page.html").write_text(page)
+            line = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"]
+            done = subprocess.run(
+                [*line, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=120
+            )
+            assert done.returncode == 0 and "<title>x</title>" not in done.stdout
+        server.shutdown()
+    assert [path for path in asked if path != "/3"] == [], asked
+
+
 def test_pictures_are_drawn_anew():
-    import io
-
-    from PIL import Image, PngImagePlugin
-
     note, file = PngImagePlugin.PngInfo(), io.BytesIO()
     note.add_text("Comment", "<script>")
     Image.new("RGB", (8, 8)).save(file, "PNG", pnginfo=note)

@@ -143,9 +143,9 @@ def stamp(date: tuple) -> float:
 def who(name: str) -> tuple[str, str, bool]:
     """Of whom a file is: the student, the name for feedback, whether the LMS says it is late."""
     parts = PurePosixPath(name).parts
-    for part in parts:
-        if found := MOODLE.match(part):
-            return f"{found['name']} {found['id']}", found[0].rstrip("_") + "_", False
+    for at, part in enumerate(parts, 1):
+        if found := MOODLE.match(part):  # Moodle's folders have no last _ from 4.1 on; it takes both
+            return f"{found['name']} {found['id']}", part if at < len(parts) else found[0], False
     for part in parts:
         if found := CANVAS.match(part):
             return f"{found['name']} {found['id']}", part, bool(found["late"])
