@@ -267,6 +267,11 @@ look = "and they do not"
 assert not np.allclose(trained, used, atol=1e-3), f"in training the statistics of the batch should count, {look}"
 moved = [w for w, old in zip(model.weights, before) if w.name == "moving_mean" and not np.allclose(w.numpy(), old)]
 assert len(moved) >= 2, "a step of training has not moved the averages of batch normalisation"
+model = block_model(light_block, 3, 5)
+model(pictures * 0, training=True)
+left = [float(weight.numpy().mean()) for weight in model.weights if weight.name == "moving_variance"]
+look = f"after one step of training, {np.round(left, 3).tolist()} of the old averages are left"
+assert np.allclose(left, 0.9, atol=1e-3), f"3 channels, 5 filters: {look}. And on the shortcut?"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "light_block-test-3", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}

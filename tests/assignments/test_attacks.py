@@ -318,8 +318,11 @@ def test_a_page_in_chromium_runs_nothing_and_asks_for_nothing(tmp_path):
                 [*line, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=120
             )
             assert done.returncode == 0 and "<title>x</title>" not in done.stdout
+        assert [path for path in asked if path != "/3"] == [], asked
+        (tmp_path / "page.html").write_text(f"{PAYLOADS[0]}<img src={there}/4>")
+        done = subprocess.run([*line, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=120)
         server.shutdown()
-    assert [path for path in asked if path != "/3"] == [], asked
+    assert "/4" in asked and "<title>x</title>" in done.stdout, "without the policy this must run, or nothing is shown"
 
 
 def test_pictures_are_drawn_anew():

@@ -1,6 +1,6 @@
 """Are the tests of the assignments stronger than their author? Each solution is spoilt in one place at a time.
 
-Every comparison, operator, constant, axis, call and condition of a solution is changed, one in each mutant. A mutant that
+Every comparison, operator, constant, axis, call and condition of a solution is changed, one in each mutant. One that
 keeps all marks must stand in `mutants.toml` with the reason: it does the same, or no student would notice.
 """
 
@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("registry")]
 
 KNOWN = Path(__file__).with_name("mutants.toml")
 SWAPPED = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.FloorDiv,
-    ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot,
-    ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div,
+    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn,
+    ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
 
 
