@@ -637,6 +637,8 @@ right = (0.9 + 0.4 + 0.4) / 3
 assert np.allclose(middle, right, atol=1e-3), f"0.9, 0.4 and 0.4 at one pixel give {middle[0]:.3f}. The mean of what?"
 assert np.all(cut == 1), f"0.9, 0.4 and 0.4 at one pixel give the mask {cut[0]}. When do you cut?"
 ### BEGIN HIDDEN TESTS
+_, masks = predict_shifted(fixed_answer(np.full((4, 12), 0.5)), ones, [(0, 0)])
+assert not np.any(masks), "0.5 at every pixel: the masks are 1 above it, and some are"
 for values in ((0.99, 0.3, 0.3), (0.05, 0.6, 0.6)):
     table = np.tile(values, (4, 4))
     mean, masks = predict_shifted(fixed_answer(table), ones, [(1, -1), (0, 0), (-1, 1)])
@@ -771,6 +773,9 @@ report = honest_report([edge, edge], [true, true], ["1", "2"], ["a", "b"], [(1, 
 got = report["dice"]["mean"]
 assert got > 0.995, f"4 columns brought to 120: Dice {got:.3f}, where 0.997 or more is possible. What is enlarged?"
 ### BEGIN HIDDEN TESTS
+half = np.where(true > 0, 1, 0.5).astype("float32")
+got = honest_report([half, half], [true, true], ["1", "2"], ["a", "b"], [(1, 1), (1, 1)], [])["dice"]["mean"]
+assert abs(got - 1) < 1e-3, f"1 on the lung and 0.5 elsewhere: Dice {got:.3f}. Lung is above 0.5. When is it cut?"
 rng = np.random.default_rng(55)
 for height, width in ((61, 83), (90, 64), (128, 50)):
     small = cv2.GaussianBlur(rng.random((16, 16), "float32"), (0, 0), 1.5)
