@@ -786,9 +786,9 @@ assert kinds[least]["remarked_when_left_out"] < 1 and remarks["alarms"]["doubt"]
 # and it was trained on these alone. How it was made and what it can do stands in its **model card**, a page that goes
 # with a model: `lungseg_utils/pretrained/MODEL_CARD.md`. Beside it lie the card's figures, for programs to read.
 #
-# `load_pretrained` lets it answer three times: for the X-ray, and for two smaller copies of it in black borders. The mean
-# of the three counts. Nobody knows how much of a new picture the lungs fill, and a network that errs at one size seldom
-# errs at all three.
+# `load_pretrained` lets it answer three times: for the X-ray, and for two smaller copies of it in black borders. The
+# mean of the three counts. Nobody knows how much of a new picture the lungs fill, and a network that errs at one size
+# seldom errs at all three.
 
 # %%
 from lungseg_utils.prediction import load_pretrained

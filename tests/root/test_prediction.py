@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 from scipy import ndimage
