@@ -11,10 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
+from typing import NoReturn
 
 
 def main() -> int:
@@ -38,13 +35,14 @@ def run_safely(work: Callable[[], None]) -> int:
         The exit code: 0; 1 after an error; 128 and the signal's number after a signal, also where whoever reads the
         output has gone (`| head`).
     """
-    heard = []
+    heard, done = [], threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         heard.append(number)
+        threading.Thread(target=insist, args=(number, done), daemon=True).start()
         raise KeyboardInterrupt
 
-    hook, sys.unraisablehook = sys.unraisablehook, lambda lost: None if stop_again(lost, heard) else hook(lost)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda lost: None if heard else hook(lost)
     numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -66,17 +64,25 @@ def run_safely(work: Callable[[], None]) -> int:
     except Exception as error:  # a library may make something else of an interruption
         return end(128 + heard[-1], "Stopped.") if heard else end(1, f"Error: {in_words(error)}")
     finally:
+        done.set()
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def stop_again(lost: "UnraisableHookArgs", heard: list[int]) -> bool:
-    """Interrupt once more, and say so, where Python lost an interruption: it came while an object was cleared away."""
-    if not heard or lost.exc_type is not KeyboardInterrupt:
-        return False
-    threading.Timer(0.05, _thread.interrupt_main, heard[-1:]).start()
-    return True
+def insist(number: int, done: threading.Event) -> None:
+    """Interrupt the main thread once more if it works on without heeding it, and is not just clearing up either.
+
+    Some libraries pass over an interruption while they load, and so does Python itself while it clears an object away.
+    """
+    main_thread, nothing = threading.main_thread().ident or 0, (None, (None, None, None))  # the second in Python 3.11
+    while not done.wait(0.1):
+        if sys._current_exceptions().get(main_thread) in nothing:
+            if sys.platform == "win32":
+                _thread.interrupt_main(signal.Signals(number))
+            else:
+                signal.pthread_kill(main_thread, number)  # it wakes a thread that sleeps, too
+            return
 
 
 def end(code: int, text: str) -> int:

@@ -1,5 +1,6 @@
 """Every command ends in one sentence and with the right exit code, whatever comes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -135,16 +136,32 @@ def test_what_was_foreseen_is_one_sentence(capsys, error, said):
     assert capsys.readouterr().err.startswith(f"Error: {said}")
 
 
-def test_an_interruption_while_an_object_is_cleared_away_is_not_lost(capsys):
+def test_an_interruption_that_gets_lost_is_made_again_and_clearing_up_is_left_alone(monkeypatch):
     class Closing:
         def __del__(self):
             signal.raise_signal(signal.SIGTERM)
 
-    def work():
+    def lost():
         Closing()  # Python passes over what a `__del__` raises
         time.sleep(20)
 
-    assert command.run_safely(work) == 143 and capsys.readouterr().err == "Stopped.\n"
+    def passed_over():
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(20)
+
+    def clearing_up():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            time.sleep(0.5)
+            cleared.append(True)
+
+    cleared = []
+    monkeypatch.setattr(sys, "stderr", sys.stderr)  # it is put aside after an interruption
+    begun = time.monotonic()
+    assert {command.run_safely(work) for work in (lost, passed_over, clearing_up)} == {143} and cleared
+    assert time.monotonic() - begun < 15, "it does not wait for a sleep to end"
 
 
 def test_signals_are_as_before_afterwards():
