@@ -227,13 +227,14 @@ def test_a_finished_training_is_only_scored_again(made, monkeypatch):
 def test_another_drawing_is_trained_anew(monkeypatch, tmp_path):
     monkeypatch.setattr(pretraining, "draw_arrays", lambda *arguments: drawings.Arrays([], None, None))
     monkeypatch.setattr(pretraining, "train", lambda *arguments, **more: None)
-    first = pretraining.train_on_drawings(TINY, tmp_path)
+    plan = dataclasses.replace(TINY, averaged=0)
+    first = pretraining.train_on_drawings(plan, tmp_path)
     others = [
-        pretraining.train_on_drawings(TINY, tmp_path, ["bones"]),
-        pretraining.train_on_drawings(dataclasses.replace(TINY, rough=0.1), tmp_path),
+        pretraining.train_on_drawings(plan, tmp_path, ["bones"]),
+        pretraining.train_on_drawings(dataclasses.replace(plan, rough=0.1), tmp_path),
     ]
     monkeypatch.setattr(pretraining, "PHANTOM_VERSION", 0)
-    others.append(pretraining.train_on_drawings(TINY, tmp_path))
+    others.append(pretraining.train_on_drawings(plan, tmp_path))
     assert len({first, *others}) == 4
 
 
