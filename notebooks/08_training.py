@@ -942,9 +942,10 @@ print(f"float32 {1000 * full:.0f} ms, mixed_bfloat16 {1000 * half:.0f} ms per st
       f"{half / full:.1f} times as long")
 
 # %% [markdown]
-# Not on every machine. A processor with bfloat16 instructions (AVX512-BF16 or AMX, in servers of recent years) is
-# faster with it. One without them has to imitate them, and is several times *slower*. Measure before you switch. The
-# recipes stay with float32.
+# Not on every machine. A processor with bfloat16 instructions (AVX512-BF16 or AMX, in servers of recent years)
+# multiplies large matrices faster with it. With a small network the conversions can cost more than that gains. One
+# without them has to imitate them, and is several times *slower*. Measure before you switch. The recipes stay with
+# float32.
 #
 # What changes with a GPU? In the code, nothing. TensorFlow places the work on the GPU when there is one. Besides:
 #
