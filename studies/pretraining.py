@@ -98,7 +98,8 @@ def train_averaged(plan: Plan, training: Arrays, folder: Path) -> None:
 
     The small last steps of a falling learning rate fit what drawings have in common and real X-rays have not. The mean
     over large steps travels better (Izmailov et al., arXiv:1803.05407; here it forgets old weights slowly). What is
-    interrupted begins anew. Of a batch, an averaged network does not know the means and variances; it is shown some.
+    interrupted begins anew. Batch normalisation's running means and variances are of other weights, so that the
+    averaged network is shown some batches.
 
     Args:
         plan: all choices.

@@ -8,7 +8,10 @@ from pathlib import Path
 from submissions import Submission, read_table
 from written import harmless
 
+from lungseg_utils.files import write_whole
+
 CANVAS_COLUMN = re.compile(r"(.*) \((\d+)\)$")
+CANVAS_NEEDS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Root Account", "Section")
 
 
 def number_of(student: str) -> str:
@@ -19,8 +22,7 @@ def number_of(student: str) -> str:
 
 def write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     """Write a table that a learning platform reads: UTF-8, commas, and nothing that would be a formula."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with write_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([harmless(row.get(column, "")) for column in columns] for row in rows)
@@ -84,13 +86,9 @@ def fill_canvas(table: Path, totals: dict[str, dict[str, str]], titles: dict[str
     return filled
 
 
-CANVAS_NEEDS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Root Account", "Section")
-
-
 def feedback_zip(found: list[Submission], pages: dict[str, Path], made: Path) -> None:
     """Put feedback pages into a zip, each under the name that the LMS knows the student's files by."""
-    made.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    with write_whole(made) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in found:
             if one.student in pages:
                 page, place = pages[one.student], one.place
